@@ -1,0 +1,1 @@
+"""The nouns: frozen, serialisable, without I/O. Import from the modules themselves."""

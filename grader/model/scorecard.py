@@ -1,0 +1,87 @@
+"""What the machine computed, and what counts once people have decided. Never edited by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from grader.model.base import Artefact, Frozen, Points
+from grader.model.finding import Citation
+from grader.model.rubric import CriterionKind
+
+
+class Suggestion(Frozen):
+    """What the memo reader proposes for one criterion: evidence first, then a range."""
+
+    low: Points
+    high: Points
+    """Range of points before caps."""
+    state: Literal["found", "contradicts", "not_found", "needs_reading"]
+    confidence: Literal["firm", "likely", "open"]
+    seen: tuple[str, ...] = ()
+    """What was found, one plain sentence each."""
+    missing: tuple[str, ...] = ()
+    """What the criterion asks for and was not found."""
+    not_judged: tuple[str, ...] = ()
+    """What no program can see here; a person must read it."""
+    citations: tuple[Citation, ...] = ()
+
+
+class CriterionScore(Frozen):
+    """Points of one criterion."""
+
+    id: str
+    points: Points | None
+    """Middle of the range, in steps; null when nothing can be proposed."""
+    low: Points
+    high: Points
+    max: Points
+    kind: CriterionKind
+    settled: bool = False
+    """Decided by a check or confirmed by a person."""
+    capped_by: tuple[str, ...] = ()
+    """Check line ids that lowered it."""
+    suggestion: Suggestion | None = None
+
+
+class SectionScore(Frozen):
+    """Sum over a section's criteria."""
+
+    id: str
+    points: Points | None
+    low: Points
+    high: Points
+    max: Points
+    settled: bool
+    criteria: tuple[CriterionScore, ...]
+
+
+class Adjustment(Frozen):
+    """Points taken or given outside the rubric."""
+
+    kind: str
+    points: Points
+    why: str
+
+
+class ReviewItem(Frozen):
+    """Something that a person must look at."""
+
+    criterion: str
+    """Criterion or check line id, or empty for the whole submission."""
+    why: str
+
+
+class Scorecard(Artefact):
+    """Computed from findings, suggestions and rubric; regrading makes a new one."""
+
+    findings_sha256: str = ""
+    rubric_sha256: str = ""
+    status: Literal["graded", "needs_review", "no_submission", "unreadable"]
+    sections: tuple[SectionScore, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    total: Points | None = None
+    low: Points | None = None
+    high: Points | None = None
+    max: Points = Decimal("100")
+    review: tuple[ReviewItem, ...] = ()
