@@ -32,7 +32,7 @@ CREDIT = {"passed": 1.0, "partial": 0.5, "failed": 0.0}
 class CheckOptions(Frozen):
     """Base of a check's options: unknown keys in the rubric line are an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Case(Frozen):
