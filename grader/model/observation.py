@@ -155,6 +155,20 @@ class LossWeights(Observation):
     calls: int = 0
     reached_loss: bool = True
     """False where weights were only computed (source)."""
+    formula: Literal["inverse_sqrt", "inverse", "effective_number", "log", "other"] | None = None
+    """How the code makes them from class counts (source, where the numbers themselves aren't known); null: no weights, or
+    not known. A loss without weights has both `weights` and `formula` null."""
+
+
+class TrainingSetup(Observation):
+    """What the code asks of a training run; null where it could not be read."""
+
+    epochs: float | None = None
+    max_steps: int | None = None
+    batch_size: int | None = None
+    """Examples per optimizer step, gradient accumulation included."""
+    labels: int | None = None
+    """`num_labels` given at load."""
 
 
 class LatencyMeasured(Observation):
