@@ -1,0 +1,187 @@
+"""Assignments from disk: assignment.yaml with the tables that it points to, and which assignments a course has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from grader.catalog.rubrics import load_rubric
+from grader.catalog.yamlfile import Where, line_of, read_yaml, validated
+from grader.errors import CourseError, WorkspaceError
+from grader.model.assignment import Assignment, ExpectedRanges
+from grader.model.base import SCHEMA
+from grader.model.rubric import Rubric
+
+MARKER = "assignment.yaml"
+
+
+class Course:
+    """A course root: the folder that holds `assignments/` and `rubrics/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def slugs(self) -> list[str]:
+        """Names of the assignments, sorted."""
+        folder = self.root / "assignments"
+        return sorted(path.parent.name for path in folder.glob(f"*/{MARKER}"))
+
+    def folder(self, slug: str) -> Path:
+        """Where an assignment's files lie; CourseError that lists what there is if it doesn't exist."""
+        path = self.root / "assignments" / slug
+        if not (path / MARKER).is_file():
+            known = ", ".join(self.slugs()) or "none"
+            raise CourseError(
+                f"there is no assignment {slug!r}",
+                where=str(self.root / "assignments"),
+                todo=f"assignments here: {known}; `grader assignment new {slug}` makes one",
+            )
+        return path
+
+    def choose(self, wanted: str | None, hint: str | None = None) -> str:
+        """The assignment to use: the option, else a notebook's own word, else the only one, else an error."""
+        known = self.slugs()
+        if wanted is not None:
+            self.folder(wanted)
+            return wanted
+        if hint in known:
+            return str(hint)
+        if len(known) == 1:
+            return known[0]
+        raise CourseError(
+            "several assignments: say which" if known else "there are no assignments",
+            where=str(self.root / "assignments"),
+            todo=f"add --assignment with one of: {', '.join(known)}" if known else "`grader assignment new NAME` makes one",
+        )
+
+    def load(self, slug: str) -> Assignment:
+        """The assignment, validated, with models, class counts and expected ranges."""
+        return load_assignment(self.folder(slug), self.root)
+
+    def rubric(self, assignment: Assignment) -> Rubric:
+        """The rubric that the assignment names."""
+        return load_rubric(self.root / assignment.rubric)
+
+    def stage(self, slug: str) -> Path | None:
+        """The stage folder, if the assignment has one."""
+        path = self.folder(slug) / "stage"
+        return path if path.is_dir() else None
+
+    def checks(self, slug: str) -> Path | None:
+        """The folder of the assignment's own checks, if it has one."""
+        path = self.folder(slug) / "checks"
+        return path if path.is_dir() else None
+
+
+def find_course(start: Path, *, option: Path | None = None, environment: str | None = None) -> Course:
+    """`--course`, else GRADER_COURSE, else the nearest folder upwards with `assignments/`."""
+    named = option or (Path(environment) if environment else None)
+    if named is not None:
+        if not (named / "assignments").is_dir():
+            raise CourseError(
+                "is no course folder: it has no assignments/", where=str(named), todo="name the folder above assignments/"
+            )
+        return Course(named.resolve())
+    for folder in (start.resolve(), *start.resolve().parents):
+        if any((folder / "assignments").glob(f"*/{MARKER}")):
+            return Course(folder)
+    raise CourseError(
+        "no course here: no folder upwards has assignments/",
+        where=str(start),
+        todo="go to the course folder, or name it with --course or GRADER_COURSE",
+    )
+
+
+def load_assignment(folder: Path, root: Path) -> Assignment:
+    """Read assignment.yaml and everything that it points to."""
+    path = folder / MARKER
+    data, lines = read_yaml(path)
+    assignment = validated(Assignment, {"slug": folder.name, **data}, path=path, lines=lines)
+    if assignment.slug != folder.name:
+        raise CourseError(
+            f"slug is {assignment.slug!r}, but the folder is {folder.name!r}",
+            where=f"{path}:{line_of(('slug',), lines)}",
+            todo="leave slug out, or rename the folder",
+        )
+    _newer(assignment.schema_version, path)
+    return assignment.model_copy(
+        update={
+            "models": _with_true_sizes(assignment, folder, path, lines),
+            "class_counts": assignment.class_counts or _class_counts(folder, assignment.classes),
+            "expected": {**_expected(root / "reference" / "expected"), **_expected(folder / "expected")},
+        }
+    )
+
+
+def _newer(version: int, path: Path) -> None:
+    if version > SCHEMA:
+        raise WorkspaceError("was written for a newer version of grader", where=str(path), todo="update grader")
+
+
+def _with_true_sizes(assignment: Assignment, folder: Path, path: Path, lines: Where) -> dict[Any, Any]:
+    table = folder / "stage" / "true_size.json"
+    sizes = _json(table).get("models", {}) if table.is_file() else {}
+    found = {}
+    for role, facts in assignment.models.items():
+        known = sizes.get(facts.checkpoint)
+        if known is None and not facts.parameters:
+            raise CourseError(
+                f"the true sizes of {facts.checkpoint} are not known",
+                where=f"{path}:{line_of(('models', role), lines)}",
+                todo=f"add them to {table} with `python -m reference stage`",
+            )
+        extra = {
+            "parameters": {name: tuple(shape) for name, shape in known["parameters"].items()},
+            "linear": tuple(name for name, module in known["modules"].items() if module["kind"] == "Linear"),
+        }
+        found[role] = facts.model_copy(update=extra)
+    return found
+
+
+def _class_counts(folder: Path, classes: int | None) -> tuple[int, ...]:
+    path = folder / "stage" / "data" / "train.parquet"
+    if classes is None or not path.is_file():
+        return ()
+    labels = pyarrow.parquet.read_table(path, columns=["label"]).column("label").to_pylist()
+    counts = [0] * classes
+    for label in labels:
+        if not isinstance(label, int) or not 0 <= label < classes:
+            raise CourseError(
+                f"has the label {label!r}; labels go from 0 to {classes - 1}", where=str(path), todo="rebuild the stage"
+            )
+        counts[label] += 1
+    return tuple(counts)
+
+
+def _expected(folder: Path) -> dict[str, ExpectedRanges]:
+    found = {}
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+        data = _json(path)
+        if not {"scale", "metrics"} <= data.keys():
+            continue
+        _newer(int(data.get("schema", SCHEMA)), path)
+        metrics = {
+            model: {name: value for name, value in (ranges or {}).items() if isinstance(value, dict)}
+            for model, ranges in data["metrics"].items()
+        }
+        provenance = data.get("provenance", "")
+        found[str(data["scale"])] = ExpectedRanges(
+            scale=str(data["scale"]),
+            provenance=provenance if isinstance(provenance, str) else json.dumps(provenance, ensure_ascii=False),
+            metrics=metrics,
+            latency=data.get("latency") or {},
+        )
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CourseError(f"can't be read: {error}", where=str(path), todo="rebuild or restore it") from error
+    if not isinstance(data, dict):
+        raise CourseError("must hold one JSON object", where=str(path), todo="rebuild or restore it")
+    return data
