@@ -1,0 +1,139 @@
+"""Findings and suggestions, by the rubric, into a scorecard. Pure: same input, same card. Reads no text and judges no memo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+from grader.model.assignment import LatePolicy
+from grader.model.finding import Finding
+from grader.model.rubric import Criterion, Rubric, Section
+from grader.model.scorecard import (
+    Adjustment,
+    CriterionScore,
+    ReviewItem,
+    Scorecard,
+    SectionScore,
+    Suggestion,
+)
+from grader.model.submission import Flag, Submission
+from grader.scoring.late import late_adjustment
+
+ZERO = Decimal(0)
+SHARE = {"passed": Decimal(1), "partial": Decimal("0.5"), "failed": ZERO}
+
+
+def score(  # noqa: PLR0913  (everything that a mark depends on, each by name)
+    rubric: Rubric,
+    submission: Submission,
+    *,
+    findings: Mapping[str, Finding],
+    suggestions: Mapping[str, Suggestion],
+    flags: Iterable[Flag] = (),
+    late: LatePolicy | None = None,
+) -> Scorecard:
+    """The scorecard of one readable submission. Unsettled criteria carry a range; `points` is its middle, in steps."""
+    sections = tuple(_section(section, rubric, findings, suggestions) for section in rubric.sections)
+    adjustments = late_adjustment(submission, late or LatePolicy())
+    review = tuple(dict.fromkeys(_review(rubric, submission, findings, flags)))
+    total, low, high = (_total(sections, adjustments, name, rubric.max) for name in ("points", "low", "high"))
+    return Scorecard(
+        status="needs_review" if review else "graded",
+        sections=sections,
+        adjustments=adjustments,
+        total=total,
+        low=low,
+        high=high,
+        max=rubric.max,
+        review=review,
+    )
+
+
+def unscored(rubric: Rubric, submission: Submission, flags: Iterable[Flag] = ()) -> Scorecard:
+    """The card of somebody who handed in nothing, or nothing that can be read: no points at all, never 0."""
+    nothing = submission.status == "none"
+    review = () if nothing else tuple(ReviewItem(criterion="", why=flag.why) for flag in (*submission.flags, *flags))
+    return Scorecard(status="no_submission" if nothing else "unreadable", max=rubric.max, review=review)
+
+
+def _total(
+    sections: tuple[SectionScore, ...], adjustments: tuple[Adjustment, ...], name: str, maximum: Decimal
+) -> Decimal:
+    points = sum((getattr(section, name) or ZERO for section in sections), ZERO)
+    return min(max(points + sum((item.points for item in adjustments), ZERO), ZERO), maximum)
+
+
+def _section(
+    section: Section, rubric: Rubric, findings: Mapping[str, Finding], suggestions: Mapping[str, Suggestion]
+) -> SectionScore:
+    scores = tuple(_criterion(item, rubric.step, findings, suggestions.get(item.id)) for item in section.criteria)
+    return SectionScore(
+        id=section.id,
+        points=sum((item.points or ZERO for item in scores), ZERO),
+        low=sum((item.low for item in scores), ZERO),
+        high=sum((item.high for item in scores), ZERO),
+        max=section.max,
+        settled=all(item.settled for item in scores),
+        criteria=scores,
+    )
+
+
+def _criterion(
+    item: Criterion, step: Decimal, findings: Mapping[str, Finding], suggestion: Suggestion | None
+) -> CriterionScore:
+    low, high, settled = _range(item, findings, suggestion)
+    caps = tuple(cap for cap in item.requires if _caps(findings.get(cap.check)))
+    ceiling = min((item.max * cap.at for cap in caps), default=item.max)
+    return CriterionScore(
+        id=item.id,
+        points=in_steps((min(low, ceiling) + min(high, ceiling)) / 2, step),
+        low=min(low, ceiling),
+        high=min(high, ceiling),
+        max=item.max,
+        kind=item.kind,
+        settled=settled,
+        capped_by=tuple(cap.check for cap in caps if item.max * cap.at < high),
+        suggestion=suggestion,
+    )
+
+
+def _range(
+    item: Criterion, findings: Mapping[str, Finding], suggestion: Suggestion | None
+) -> tuple[Decimal, Decimal, bool]:
+    """Lowest and highest points, and whether that is final. What nothing is known of spans everything."""
+    if item.kind == "auto" and item.check is not None:
+        share = SHARE.get(findings[item.check].verdict) if item.check in findings else None
+        return (ZERO, item.max, False) if share is None else (item.max * share, item.max * share, True)
+    if item.kind == "suggested" and suggestion is not None:
+        return max(suggestion.low, ZERO), min(suggestion.high, item.max), False
+    return ZERO, item.max, False
+
+
+def _caps(finding: Finding | None) -> bool:
+    return finding is not None and finding.verdict == "failed" and finding.caps
+
+
+def in_steps(points: Decimal, step: Decimal) -> Decimal:
+    """Rounded half up to the rubric's step."""
+    return (points / step).quantize(Decimal(1), rounding=ROUND_HALF_UP) * step
+
+
+def _review(
+    rubric: Rubric, submission: Submission, findings: Mapping[str, Finding], flags: Iterable[Flag]
+) -> Iterator[ReviewItem]:
+    """What a person must look at, beyond confirming suggestions."""
+    capping = {cap.check for section in rubric.sections for item in section.criteria for cap in item.requires}
+    deciding = {item.check for section in rubric.sections for item in section.criteria if item.kind == "auto"}
+    for name, found in findings.items():
+        if found.verdict in ("not_assessed", "crashed") and name in capping | deciding:
+            yield ReviewItem(criterion=name, why=found.staff_text or f"{name} could not be assessed")
+        elif found.verdict == "crashed":
+            yield ReviewItem(criterion=name, why=found.staff_text or f"{name} crashed")
+        for flag in found.flags:
+            if flag.blocking:
+                yield ReviewItem(criterion=name, why=flag.why)
+    if submission.draft:
+        yield ReviewItem(criterion="", why="handed in as a draft, not submitted for grading: decide whether it counts")
+    for flag in (*submission.flags, *flags):
+        if flag.blocking:
+            yield ReviewItem(criterion="", why=flag.why)
