@@ -53,7 +53,7 @@ TRUE_SIZE = {
 }
 
 _SMALL = {
-    ENCODER: {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "local_attention": 128},
+    ENCODER: {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 1},
     DECODER: {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1},
 }
 

@@ -29,9 +29,9 @@ class Recipe:
 
     seed: int = 20
     "Seed of everything."
-    off_label: float = 0.16
+    off_label: float = 0.07
     "Share of complaints filed under a more frequent issue of the same product."
-    stray: float = 0.30
+    stray: float = 0.25
     "Chance of one phrase that belongs to another issue of the product."
     reword: float = 0.25
     "Chance that a word with synonyms is replaced."
@@ -89,11 +89,11 @@ class Corpus:
         if rng.random() < self.recipe.stray:
             other = rng.choice([name for name in issues if name != concept])
             phrases.append(rng.choice(issues[other]))
-        parts = [rng.choice(OPENINGS).replace("<product>", product)]
-        parts += [self._worn(phrase, rng) for phrase in phrases]
-        parts += rng.sample(FILLERS, rng.choice((0, 1, 1, 2)))
-        parts[1:] = rng.sample(parts[1:], len(parts) - 1)
-        if rng.random() < 0.7:
+        middle = [self._worn(phrase, rng) for phrase in phrases] + rng.sample(FILLERS, rng.choice((0, 0, 1)))
+        parts = rng.sample(middle, len(middle))
+        if rng.random() < 0.6:
+            parts.insert(0, rng.choice(OPENINGS).replace("<product>", product))
+        if rng.random() < 0.3:
             parts.append(rng.choice(CLOSINGS))
         return " ".join(_sentence(_fill(part, rng), rng) for part in parts)
 
@@ -139,7 +139,7 @@ def long_tail(names: list[str], total: int, *, top: tuple[int, ...], least: int)
     """Sizes per name (most frequent first): `top` as given, then a hyperbola down to `least`, `total` in all."""
     rest = names[len(top):]
     left = total - sum(top) - least * len(rest)
-    weights = [1 / (rank + 4) ** 1.25 for rank in range(len(rest))]
+    weights = [1 / (rank + 6) ** 1.6 for rank in range(len(rest))]
     tail = [least + int(left * weight / sum(weights)) for weight in weights]
     tail[0] += total - sum(top) - sum(tail)
     return dict(zip(names, [*top, *tail], strict=True))

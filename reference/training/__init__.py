@@ -1,0 +1,1 @@
+"""One run: model and tokenizer from a configuration, training, evaluation, timing. Records nothing for the grader."""
