@@ -1,0 +1,218 @@
+"""The verbs of a run: grade an export, grade again from evidence. Each loads, calls the stages in order and stores.
+
+Killed at any moment, the next call goes on where it stopped: originals, evidence and scorecards are stored one by one,
+and what is stored is not made again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import grader
+from grader.errors import WorkspaceError
+from grader.intake.export import open_export
+from grader.model.base import SCHEMA
+from grader.model.evidence import Evidence
+from grader.model.submission import Batch, Flag, Submission
+from grader.pipeline.executing import Task, execute, make_task, static_evidence
+from grader.pipeline.judging import Judgement, judge
+from grader.pipeline.materials import Materials, library_versions
+from grader.pipeline.outputs import Graded, write_outputs
+from grader.pipeline.progress import Progress, RunLog, Silent
+from grader.settings import Settings
+from grader.workspace import Attempt, Workspace
+
+BATCH_FILE = "batch.json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `grader grade` was asked to do."""
+
+    export: Path
+    out: Path
+    worksheet: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def grade(request: Request, materials: Materials, settings: Settings, progress: Progress | None = None) -> list[Graded]:
+    """Grade an export into a results folder; returns everybody's result, in the order of the batch."""
+    told = progress or Silent()
+    export = open_export(request.export, worksheet=request.worksheet, columns=dict(request.columns))
+    with Workspace(request.out) as workspace:
+        scale = scale_of(materials, settings)
+        _same_run(workspace, materials, settings, scale)
+        log = RunLog(workspace.root / "run.log")
+        started = _now()
+        _write_run(workspace, materials, settings, scale, {"started": started, "export": request.export.name})
+        workspace.write_json(BATCH_FILE, export.batch.model_dump(mode="json"))
+        if request.worksheet is not None:
+            workspace.write_bytes("worksheet.original.csv", request.worksheet.read_bytes())
+        attempts = dict(_take_in(export.batch, export.files, workspace))
+        log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
+        _gather(attempts, materials, settings, log, told)
+        graded = _judge_all(export.batch, attempts, materials, scale, told)
+        write_outputs(workspace, materials, export.batch, graded, scale=scale)
+        _write_run(
+            workspace,
+            materials,
+            settings,
+            scale,
+            {"started": started, "finished": _now(), "export": request.export.name},
+        )
+        log.write("done")
+        return graded
+
+
+def scale_of(materials: Materials, settings: Settings) -> str:
+    """The reference ranges in force; raises WorkspaceError for a scale that nothing was recorded at."""
+    wanted = settings.scale or materials.assignment.scale
+    if settings.scale is not None and wanted not in materials.assignment.expected:
+        known = ", ".join(sorted(materials.assignment.expected)) or "none recorded yet"
+        raise WorkspaceError(
+            f"there are no reference ranges of scale {wanted!r}",
+            where=str(materials.course.root / "reference" / "expected"),
+            todo=f"choose one of: {known}; or record them with `python -m reference record --scale {wanted}`",
+        )
+    return wanted
+
+
+def _same_run(workspace: Workspace, materials: Materials, settings: Settings, scale: str) -> None:
+    """An existing folder goes on only under the terms that it was begun with."""
+    before = workspace.run_info()
+    if before is None:
+        return
+    if int(before.get("schema", 0)) > SCHEMA:
+        raise WorkspaceError("was written by a newer grader", where=str(workspace.root), todo="update grader")
+    terms = {
+        "assignment": materials.assignment.slug,
+        "rubric_sha256": materials.rubric_sha256,
+        "mode": settings.mode,
+        "scale": scale,
+    }
+    changed = [name for name, value in terms.items() if before.get(name) != value]
+    if changed:
+        words = ", ".join(name.replace("_sha256", "") for name in changed)
+        raise WorkspaceError(
+            f"was graded with another {words}",
+            where=str(workspace.root),
+            todo=f"`grader regrade {workspace.root} --because ...` shows what the change does and applies it with --yes; "
+            "or grade into a new --out",
+        )
+
+
+def _write_run(
+    workspace: Workspace, materials: Materials, settings: Settings, scale: str, times: Mapping[str, Any]
+) -> None:
+    workspace.write_json(
+        "run.json",
+        {
+            "schema": SCHEMA,
+            "grader": grader.__version__,
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "libraries": library_versions(),
+            "assignment": materials.assignment.slug,
+            "course": str(materials.course.root),
+            "rubric_sha256": materials.rubric_sha256,
+            "rubric": materials.rubric.model_dump(mode="json"),
+            "environment": materials.environment(),
+            "mode": settings.mode,
+            "scale": scale,
+            **times,
+        },
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _take_in(batch: Batch, files_of: Any, workspace: Workspace) -> Iterator[tuple[str, Attempt]]:
+    """Store the originals of everybody who handed in something."""
+    for submission in batch.submissions:
+        if not submission.files:
+            continue
+        attempt, new = workspace.attempt_for(submission)
+        if new:
+            attempt.store_submission(submission, files_of(submission.participant.id))
+        yield submission.participant.id, attempt
+
+
+def _gather(
+    attempts: Mapping[str, Attempt], materials: Materials, settings: Settings, log: RunLog, told: Progress
+) -> None:
+    """Evidence for every attempt that has none yet."""
+    environment = materials.environment()
+    tasks, where = [], {}
+    for key, attempt in attempts.items():
+        submission = attempt.submission()
+        if submission is None or _has_evidence(attempt, environment):
+            continue
+        where[key] = attempt
+        tasks.append(make_task(submission, attempt.files()))
+    told.begin("Running notebooks" if settings.mode != "static" else "Reading notebooks", len(tasks))
+    for task, evidence in _run(tasks, materials, settings, environment):
+        where[task.key].store_evidence(evidence)
+        log.write(f"{task.key}: {evidence.execution.status} in {evidence.execution.seconds} s")
+        told.step(task.key)
+
+
+def _has_evidence(attempt: Attempt, environment: str) -> bool:
+    """Evidence that showed a gap of the stage is made again once the stage has changed."""
+    found = attempt.evidence()
+    if found is None:
+        return False
+    gap = any(flag.kind == "stage_gap" for flag in found.flags)
+    return not (gap and found.environment != environment)
+
+
+def _run(
+    tasks: list[Task], materials: Materials, settings: Settings, environment: str
+) -> Iterator[tuple[Task, Evidence]]:
+    if settings.mode == "static":
+        return ((task, static_evidence(task, environment)) for task in tasks)
+    return execute(tasks, materials, settings)
+
+
+def _judge_all(
+    batch: Batch, attempts: Mapping[str, Attempt], materials: Materials, scale: str, told: Progress
+) -> list[Graded]:
+    told.begin("Checking and scoring", len(batch.submissions))
+    graded = []
+    for submission in batch.submissions:
+        graded.append(_judge_one(submission, attempts.get(submission.participant.id), materials, scale))
+        told.step(submission.participant.id)
+    return graded
+
+
+def _judge_one(submission: Submission, attempt: Attempt | None, materials: Materials, scale: str) -> Graded:
+    evidence = (attempt.evidence() if attempt else None) or Evidence()
+    flags = _unchanged_identity(submission, attempt)
+    judgement = judge(submission, evidence, materials, scale=scale)
+    if attempt is not None:
+        attempt.store_findings(judgement.findings)
+        attempt.store_scorecard(judgement.scorecard)
+    return Graded(submission, evidence, judgement, attempt.number if attempt else None, flags)
+
+
+def _unchanged_identity(submission: Submission, attempt: Attempt | None) -> tuple[Flag, ...]:
+    """The same number with another name than before is somebody for a person to look at."""
+    stored = attempt.submission() if attempt else None
+    if stored is None or stored.participant.name == submission.participant.name:
+        return ()
+    return (Flag(kind="renamed", why="this participant number stood for another name in an earlier export"),)
+
+
+def stored_batch(workspace: Workspace) -> Batch:
+    """The batch that a results folder was graded from."""
+    data = workspace.read_json(workspace.root / BATCH_FILE)
+    if data is None:
+        raise WorkspaceError(
+            "holds no graded batch", where=str(workspace.root), todo="name the --out folder of an earlier `grader grade`"
+        )
+    return Batch.model_validate(data)

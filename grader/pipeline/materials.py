@@ -1,0 +1,82 @@
+"""The course's side of a run: assignment, rubric, checks and stage, loaded once and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import grader.execution
+from grader.catalog import Course
+from grader.checking.engine import bind
+from grader.checking.registry import Registry
+from grader.checks import collect
+from grader.model.assignment import Assignment
+from grader.model.rubric import Rubric
+from grader.workspace.folder import fingerprint
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets")
+
+
+@dataclass(frozen=True)
+class Materials:
+    """Everything of the course that grading depends on."""
+
+    course: Course
+    assignment: Assignment
+    rubric: Rubric
+    registry: Registry
+    stage: Path | None
+
+    @property
+    def rubric_sha256(self) -> str:
+        """Changes when anything changes that a mark depends on, but no student's file."""
+        model = self.assignment.model_dump(mode="json", exclude={"due"})
+        return fingerprint({"rubric": self.rubric.model_dump(mode="json"), "assignment": model})
+
+    def environment(self) -> str:
+        """Changes when another execution could show something else: stage, aliases, recorder, libraries."""
+        return fingerprint(
+            {
+                "stage": _folder_hash(self.stage) if self.stage else "",
+                "aliases": self.assignment.stage.model_dump(mode="json"),
+                "recorder": _recorder_hash(),
+                "libraries": library_versions(),
+            }
+        )
+
+
+def load_materials(course: Course, slug: str) -> Materials:
+    """Read and bind everything; CourseError names what is wrong."""
+    assignment = course.load(slug)
+    rubric = course.rubric(assignment)
+    own = course.checks(slug)
+    registry = collect(*([own] if own else []))
+    bind(rubric, registry, path=str(course.root / assignment.rubric))
+    return Materials(course, assignment, rubric, registry, course.stage(slug))
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions of the libraries that student code uses."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def _folder_hash(folder: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode())
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _recorder_hash() -> str:
+    folder = Path(grader.execution.__file__).parent
+    files = sorted([*folder.glob("inside*.py"), *folder.glob("compat*.py")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
