@@ -1,0 +1,1 @@
+"""Moodle's exports in: who handed in what, and which notebook is to be graded."""

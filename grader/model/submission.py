@@ -31,6 +31,8 @@ class Participant(Frozen):
     """The institution's number from the worksheet, if it has that column."""
     group: str | None = None
     """Group name, in team assignments."""
+    members: tuple[str, ...] = ()
+    """For a team: the participant numbers of its members, as far as the worksheet tells them apart."""
 
 
 class SubmittedFile(Frozen):
