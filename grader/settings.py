@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-
-from grader.model.base import Frozen
-from grader.model.evidence import Mode
+from typing import Literal
 
 
-class Settings(Frozen):
+@dataclass(frozen=True)
+class Settings:
     """Every setting of a run, with its default."""
 
     jobs: int = 1
     """Notebooks executed at the same time."""
-    mode: Mode = "dry-run"
+    mode: Literal["dry-run", "full", "static"] = "dry-run"
     """`dry-run` on stand-ins, `full` with the real models, `static` without execution."""
     scale: str | None = None
     """Which reference ranges apply; null: the assignment's own."""

@@ -20,10 +20,11 @@ from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
-from grader.pipeline.judging import Judgement, judge
+from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials, library_versions
-from grader.pipeline.outputs import Graded, write_outputs
+from grader.pipeline.outputs import write_outputs
 from grader.pipeline.progress import Progress, RunLog, Silent
+from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
 
@@ -49,19 +50,19 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         _same_run(workspace, materials, settings, scale)
         log = RunLog(workspace.root / "run.log")
         started = _now()
-        _write_run(workspace, materials, settings, scale, {"started": started, "export": request.export.name})
+        write_run(workspace, materials, settings.mode, scale, {"started": started, "export": request.export.name})
         workspace.write_json(BATCH_FILE, export.batch.model_dump(mode="json"))
         if request.worksheet is not None:
             workspace.write_bytes("worksheet.original.csv", request.worksheet.read_bytes())
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
-        graded = _judge_all(export.batch, attempts, materials, scale, told)
+        graded = judge_batch(export.batch, attempts, materials, scale, told)
         write_outputs(workspace, materials, export.batch, graded, scale=scale)
-        _write_run(
+        write_run(
             workspace,
             materials,
-            settings,
+            settings.mode,
             scale,
             {"started": started, "finished": _now(), "export": request.export.name},
         )
@@ -106,9 +107,8 @@ def _same_run(workspace: Workspace, materials: Materials, settings: Settings, sc
         )
 
 
-def _write_run(
-    workspace: Workspace, materials: Materials, settings: Settings, scale: str, times: Mapping[str, Any]
-) -> None:
+def write_run(workspace: Workspace, materials: Materials, mode: str, scale: str, times: Mapping[str, Any]) -> None:
+    """run.json: how and with what this folder was graded."""
     workspace.write_json(
         "run.json",
         {
@@ -121,7 +121,7 @@ def _write_run(
             "rubric_sha256": materials.rubric_sha256,
             "rubric": materials.rubric.model_dump(mode="json"),
             "environment": materials.environment(),
-            "mode": settings.mode,
+            "mode": mode,
             "scale": scale,
             **times,
         },
@@ -179,22 +179,31 @@ def _run(
     return execute(tasks, materials, settings)
 
 
-def _judge_all(
-    batch: Batch, attempts: Mapping[str, Attempt], materials: Materials, scale: str, told: Progress
+def judge_batch(  # noqa: PLR0913  (what a result depends on, and where it goes)
+    batch: Batch,
+    attempts: Mapping[str, Attempt],
+    materials: Materials,
+    scale: str,
+    told: Progress,
+    *,
+    store: bool = True,
 ) -> list[Graded]:
+    """Everybody's result from stored evidence, in the order of the batch; with `store`, kept beside the evidence."""
     told.begin("Checking and scoring", len(batch.submissions))
     graded = []
     for submission in batch.submissions:
-        graded.append(_judge_one(submission, attempts.get(submission.participant.id), materials, scale))
+        graded.append(_judge_one(submission, attempts.get(submission.participant.id), materials, scale, store=store))
         told.step(submission.participant.id)
     return graded
 
 
-def _judge_one(submission: Submission, attempt: Attempt | None, materials: Materials, scale: str) -> Graded:
+def _judge_one(
+    submission: Submission, attempt: Attempt | None, materials: Materials, scale: str, *, store: bool
+) -> Graded:
     evidence = (attempt.evidence() if attempt else None) or Evidence()
     flags = _unchanged_identity(submission, attempt)
     judgement = judge(submission, evidence, materials, scale=scale)
-    if attempt is not None:
+    if attempt is not None and store:
         attempt.store_findings(judgement.findings)
         attempt.store_scorecard(judgement.scorecard)
     return Graded(submission, evidence, judgement, attempt.number if attempt else None, flags)

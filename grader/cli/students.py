@@ -1,0 +1,126 @@
+"""`check` and `checks`: what students run on their own machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from grader.catalog import Course
+from grader.checking.registry import Registry
+from grader.checks import collect
+from grader.cli.app import app, course_option, err, json_option, out, print_json
+from grader.cli.tables import plain, verdict
+from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, InputError
+from grader.execution import probe
+from grader.pipeline import Graded, Materials, load_materials
+from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, public_findings
+from grader.settings import Settings
+
+
+@app.command("check")
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--static", is_flag=True, help="Look at code and saved outputs only; run nothing.")
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings as a page.")
+@click.option("--assignment", "slug", help="Which assignment (default: what the notebook says, or the only one).")
+@json_option
+@course_option
+def check_command(*, notebook: Path, static: bool, page: Path | None, slug: str | None, as_json: bool, course: Course) -> int:
+    """Check your own NOTEBOOK (.ipynb or .html) before you submit: the same checks as after submission.
+
+    Your notebook is run in a sandbox where there is one, else in a temporary copy with your own rights. No network, no GPU and
+    no account are needed; nothing leaves your machine.
+    """
+    materials = load_materials(course, course.choose(slug, assignment_hint(notebook)))
+    settings = Settings(mode="static" if static else "dry-run", boxed=static or _boxed())
+    graded = check_notebook(notebook, materials, settings)
+    if page is not None:
+        from grader.pipeline.outputs import student_html
+
+        page.write_text(student_html(graded, materials, scale=materials.assignment.scale, preview=True), "utf-8")
+    rows = list(public_findings(graded, materials))
+    if as_json:
+        print_json(_as_json(graded, rows))
+    else:
+        _print(graded, rows, materials, page)
+    return EXIT_DONE if all(found.verdict == "passed" for _, _, found in rows) else EXIT_NEEDS_PERSON
+
+
+def _boxed() -> bool:
+    machine = probe()
+    if machine.box:
+        return True
+    err.print("no sandbox on this machine: your notebook runs in a temporary copy with your own rights", style="yellow")
+    return False
+
+
+def _as_json(graded: Graded, rows: list[Any]) -> dict[str, Any]:
+    execution = graded.evidence.execution
+    return {
+        "execution": execution.model_dump(mode="json"),
+        "flags": [flag.model_dump(mode="json") for flag in graded.submission.flags + graded.evidence.flags],
+        "findings": {
+            name: found.model_dump(mode="json", by_alias=True, exclude={"staff_text", "flags"}) for name, _, found in rows
+        },
+    }
+
+
+def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | None) -> None:
+    execution = graded.evidence.execution
+    if execution.status not in ("ok", "skipped"):
+        out.print(plain(f"The run of your notebook ended early ({execution.status}): {execution.why}"), soft_wrap=True)
+    for flag in graded.evidence.flags:
+        out.print(plain(f"note: {flag.why}"), soft_wrap=True)
+    for name, title, found in rows:
+        out.print(verdict(found.verdict), plain(f"{title} [{name}]"))
+        if found.verdict != "passed":
+            out.print(plain(f"     {found.student_text}"), soft_wrap=True)
+            for place in found.citations[:2]:
+                where = "" if place.cell is None else f"cell {place.cell}: "
+                out.print(plain(f"     {where}{place.quote[:140]}"), soft_wrap=True)
+    later = after_submission(materials)
+    if later:
+        out.print(plain(f"Checked only after submission: {', '.join(later)}."), soft_wrap=True)
+    if page is not None:
+        out.print(plain(f"page: {page}"), soft_wrap=True)
+
+
+@app.command("checks")
+@click.argument("name", required=False, metavar="[ID]")
+@json_option
+@click.option("--course", "course_folder", envvar="GRADER_COURSE", type=click.Path(path_type=Path), help="Course folder.")
+def checks_command(*, name: str | None, as_json: bool, course_folder: Path | None) -> int:
+    """List the checks, or explain one."""
+    registry = collect(*_own_checks(course_folder))
+    if name is None:
+        found = {key: registry.describe(key).sentence for key in sorted(registry)}
+        if as_json:
+            print_json(found)
+        else:
+            for key, sentence in found.items():
+                out.print(plain(f"{key:20} {sentence}"), soft_wrap=True)
+        return EXIT_DONE
+    _explain(registry, name, as_json=as_json)
+    return EXIT_DONE
+
+
+def _own_checks(folder: Path | None) -> list[Path]:
+    if folder is None or not (folder / "assignments").is_dir():
+        return []
+    return sorted(path for path in (folder / "assignments").glob("*/checks") if path.is_dir())
+
+
+def _explain(registry: Registry, name: str, *, as_json: bool) -> None:
+    if name not in registry:
+        raise InputError(f"there is no check {name!r}", todo=f"checks: {', '.join(sorted(registry))}")
+    about = registry.describe(name)
+    if as_json:
+        print_json(about._asdict())
+        return
+    out.print(plain(about.name))
+    out.print(plain(about.sentence), soft_wrap=True)
+    if about.details:
+        out.print(plain(about.details), soft_wrap=True)
+    for option, text in about.options.items():
+        out.print(plain(f"  {option}: {text}"), soft_wrap=True)
