@@ -28,6 +28,10 @@ class CheckLine(Frozen):
     """What people read in tables."""
     section: str | None = None
     """Section of the page under which the finding is shown."""
+    why: str = ""
+    """Why it matters, as students read it beside a `partial` or `failed` answer. Plain text; `code` in backticks."""
+    todo: str = ""
+    """What to do about it, likewise."""
 
 
 class Cap(Frozen):
