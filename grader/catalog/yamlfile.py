@@ -60,8 +60,8 @@ def _collect_lines(node: yaml.Node, path: tuple[Any, ...], lines: Where) -> None
     lines[path] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            lines[(*path, str(key.value))] = key.start_mark.line + 1
             _collect_lines(value, (*path, str(key.value)), lines)
+            lines[(*path, str(key.value))] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _collect_lines(value, (*path, index), lines)
