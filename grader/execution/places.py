@@ -1,0 +1,241 @@
+"""Where a kernel runs: in a box with a fresh interpreter, or (one's own notebook only) in a temporary folder.
+
+Each place offers the same few things: it takes the files, starts a kernel, is asked whether the kernel lives, passes a
+signal, is killed, and gives up what was left. `warm` adds the kernel that is forked from a warm server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grader.execution import layout
+from grader.execution.box import Box, Bubblewrap, put
+from grader.execution.cgroups import Cgroup
+from grader.execution.fences import Gauge, rlimits
+from grader.execution.harvest import harvest
+from grader.execution.nouns import Limits, Stage
+from grader.execution.trace import Trace
+
+
+class Place(ABC):
+    """One notebook's kernel and all that surrounds it."""
+
+    boxed = True
+    warm = False
+
+    def __init__(self, stage: Stage, limits: Limits) -> None:
+        self.stage, self.limits = stage, limits
+        self.trace = Trace(limits)
+        self.sockets = ""
+        """The folder of the kernel's sockets, as we see it."""
+        self.work = -1
+        """A handle on the folder the notebook runs in."""
+
+    @abstractmethod
+    def open(self, files: Mapping[str, bytes]) -> None:
+        """Make the place and put the submission's files in."""
+
+    @abstractmethod
+    def launch(self, connection: Mapping[str, Any]) -> None:
+        """Start a kernel that listens as `connection` says."""
+
+    @abstractmethod
+    def poll(self) -> int | None:
+        """The kernel's exit status, None while it lives."""
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """What the stop button does."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """End everything; the files stay readable."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove everything."""
+
+    def complaint(self) -> str:
+        """What the interpreter said before the kernel took over."""
+        return ""
+
+    def sample(self) -> str | None:
+        """A limit that is passed now: "memory", "files" or None."""
+        return None
+
+    def usage(self) -> tuple[float, float, bool]:
+        """(processor seconds, most memory in MB, whether memory ran out) so far."""
+        return 0.0, 0.0, False
+
+    def harvest(self, given: Mapping[str, bytes]) -> tuple[dict[str, bytes], tuple[tuple[str, int], ...]]:
+        """The files of interest and the names of the others; after `kill`."""
+        return harvest(self.work, self.limits, given) if self.work >= 0 else ({}, ())
+
+    def _start_file(self, *, inside: str, sockets: str, work: str, seccomp: bool, fenced: bool) -> dict[str, Any]:
+        """What `kernel` needs to know; the student's code can read it."""
+        return {
+            "connection_file": f"{sockets}/kernel.json", "work": work, "inside": inside, "seccomp": seccomp,
+            "trace_fd": self.trace.write_end, "inside_config": dict(self.stage.inside_config),
+            "rlimits": rlimits(self.limits, fenced=fenced), "message_bytes": self.limits.message_bytes,
+        }  # fmt: skip
+
+
+class BoxPlace(Place):
+    """A box; its kernel is a fresh interpreter (a cold start)."""
+
+    def __init__(self, stage: Stage, limits: Limits, *, bwrap: Bubblewrap, cgroup: Cgroup | None) -> None:
+        super().__init__(stage, limits)
+        self.box = Box(bwrap, stage, limits)
+        self.cgroup = cgroup
+        self.gauge: Gauge | None = None
+
+    def open(self, files: Mapping[str, bytes]) -> None:
+        """Make the place and put the submission's files in."""
+        self.box.start(self._command(), keep=self._keep())
+        if self.cgroup:
+            for pid in (self.box.pid, *self.box.command_pids()):
+                self.cgroup.add(pid)
+        self.gauge = Gauge(self.box.pid, self.limits, self.cgroup)
+        self.work, self.sockets = self.box.work, self.box.inside(layout.SOCKETS)
+        put(self.work, files)
+
+    def launch(self, connection: Mapping[str, Any]) -> None:
+        """Start a kernel that listens as `connection` says."""
+        self.write_start_files(connection)
+        self.box.go()
+        self.trace.let_go()
+
+    def write_start_files(self, connection: Mapping[str, Any]) -> None:
+        """Put the two files that the kernel starts from into its folder of sockets."""
+        start = self._start_file(
+            inside=layout.INSIDE, sockets=layout.SOCKETS, work=layout.WORK, seccomp=True, fenced=self.cgroup is not None
+        )
+        listens = {**connection, "ip": f"{layout.SOCKETS}/s"}
+        for name, content in (("start.json", start), ("kernel.json", listens)):
+            Path(self.sockets, name).write_text(json.dumps(content), "utf-8")
+
+    def poll(self) -> int | None:
+        """The kernel's exit status, None while it lives."""
+        return self.box.poll()
+
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        for pid in self.box.command_pids()[:1]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End everything; the files stay readable."""
+        self.box.kill()
+
+    def close(self) -> None:
+        """Remove everything."""
+        self.box.close()
+        self.trace.close()
+        if self.cgroup:
+            self.cgroup.close()
+
+    def complaint(self) -> str:
+        """What the interpreter said before the kernel took over."""
+        return self.box.complaint()
+
+    def sample(self) -> str | None:
+        """A limit that is passed now."""
+        return self.gauge.sample() if self.gauge else None
+
+    def usage(self) -> tuple[float, float, bool]:
+        """(processor seconds, most memory in MB, whether memory ran out) so far."""
+        if self.gauge is None:
+            return 0.0, 0.0, False
+        return self.gauge.cpu_seconds, self.gauge.peak_mb, self.gauge.ran_out
+
+    def _command(self) -> list[str]:
+        return [sys.executable, f"{layout.INSIDE}/kernel.py", f"{layout.SOCKETS}/start.json"]
+
+    def _keep(self) -> tuple[int, ...]:
+        return (self.trace.write_end,)
+
+
+class OpenPlace(Place):
+    """No sandbox: a copy in a temporary folder. For one's own notebook only, never for someone else's."""
+
+    boxed = False
+
+    def __init__(self, stage: Stage, limits: Limits) -> None:
+        super().__init__(stage, limits)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: Path | None = None
+
+    def open(self, files: Mapping[str, bytes]) -> None:
+        """Make the place and put the submission's files in."""
+        # A short path: a socket's may have about a hundred characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="grader-", dir="/tmp"))
+        for name in ("job", "k", "home"):
+            (self._folder / name).mkdir()
+        self.sockets = str(self._folder / "k")
+        self.work = os.open(self._folder / "job", os.O_RDONLY | os.O_DIRECTORY)
+        put(self.work, files)
+
+    def launch(self, connection: Mapping[str, Any]) -> None:
+        """Start a kernel that listens as `connection` says."""
+        assert self._folder is not None
+        work = str(self._folder / "job")
+        start = self._start_file(
+            inside=str(layout.HERE), sockets=self.sockets, work=work, seccomp=False, fenced=True
+        ) | {"rlimits": []}
+        Path(self.sockets, "start.json").write_text(json.dumps(start), "utf-8")
+        Path(self.sockets, "kernel.json").write_text(json.dumps(dict(connection)), "utf-8")
+        self._process = subprocess.Popen(
+            [sys.executable, str(layout.HERE / "kernel.py"), f"{self.sockets}/start.json"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd=work, env=self._environment(), pass_fds=(self.trace.write_end,), start_new_session=True,
+        )  # fmt: skip
+        self.trace.let_go()
+
+    def poll(self) -> int | None:
+        """The kernel's exit status, None while it lives."""
+        return self._process.poll() if self._process else None
+
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        self._signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the kernel and what it started in its own session."""
+        self._signal(signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+
+    def close(self) -> None:
+        """Remove everything."""
+        self.kill()
+        self.trace.close()
+        if self.work >= 0:
+            os.close(self.work)
+            self.work = -1
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, number: int) -> None:
+        if self._process and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _environment(self) -> dict[str, str]:
+        places = {"HF_HUB_CACHE": self.stage.hub, "COURSE_DATA": self.stage.data}
+        found = {name: str(place.absolute()) for name, place in places.items() if place is not None}
+        home = str(self._folder / "home") if self._folder else "/tmp"
+        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+        gpu = {} if self.stage.devices else {"CUDA_VISIBLE_DEVICES": ""}
+        return {**layout.common_environment(home), **gpu, "HOME": home, "PATH": path, **found, **self.stage.env}

@@ -1,0 +1,217 @@
+"""Many notebooks executed at once, each in a worker process of its own kind, results as they come.
+
+Whatever one submission does, it costs only itself: a worker that dies is replaced and its notebook tried once more.
+Nothing is stored here; who calls keeps what comes out.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from grader.errors import GraderError, SandboxError
+from grader.execution import cgroups, layout, wire
+from grader.execution.box import Bubblewrap
+from grader.execution.descend import UNPRIVILEGED, unreadable
+from grader.execution.nouns import Job, Limits, Run, Stage
+
+_START = "import sys; sys.path[:] = {path!r}; from grader.execution.worker import main; main({handle}, {parent})"
+_SLACK = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What every worker of a pool is told."""
+
+    stage: Stage
+    limits: Limits
+    boxed: bool
+    groups: dict[str, str]
+
+    @property
+    def most_seconds(self) -> float:
+        """After this a worker is given up."""
+        return self.limits.start_seconds + self.limits.notebook_seconds + _SLACK
+
+
+class _Worker:
+    """Our side of one worker process."""
+
+    def __init__(self, setting: _Setting) -> None:
+        self._setting = setting
+        self.pipe, far = Pipe()
+        path = [entry for entry in dict.fromkeys([str(layout.HERE.parents[1]), *sys.path]) if entry]
+        code = _START.format(path=path, handle=far.fileno(), parent=os.getpid())
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            pass_fds=(far.fileno(),), env={"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+            start_new_session=True,
+        )  # fmt: skip
+        far.close()
+        if setting.boxed:
+            cgroups.enter(setting.groups, self._process.pid)
+        self.job: Job | None = None
+        self.tries = 0
+        self.until = time.monotonic() + 60.0
+        self._greet()
+
+    def _greet(self) -> None:
+        setting = self._setting
+        paths = [str(path) for path in layout.needed(setting.stage)]
+        more = {"boxed": setting.boxed, "cgroups": setting.groups, "paths": paths}
+        self.pipe.send_bytes(wire.dump_setup(setting.stage, setting.limits, **more))
+        if not self.pipe.poll(60.0):
+            self.end()
+            raise SandboxError("a worker process did not start within a minute")
+        told = self.receive()
+        if isinstance(told, GraderError):
+            self.end()
+            raise told
+
+    def give(self, job: Job, tries: int) -> None:
+        """Start it on a job."""
+        self.job, self.tries = job, tries
+        self.until = time.monotonic() + self._setting.most_seconds
+        with contextlib.suppress(BrokenPipeError):
+            self.pipe.send_bytes(wire.dump_job(job))
+
+    def receive(self) -> Run | GraderError | None:
+        """What it says: a result, our own trouble, or None for anything else."""
+        try:
+            data = self.pipe.recv_bytes()
+            told: dict[str, Any] = json.loads(data)
+        except (EOFError, OSError, ValueError):
+            return SandboxError(f"the worker process ended unexpectedly (exit status {self._ended()})")
+        if "trouble" in told:
+            what, where, todo = told["trouble"]
+            return SandboxError(what, where=where, todo=todo)
+        return wire.load_run(data[len(b'{"run": ') : -1]) if "run" in told else None
+
+    def end(self) -> None:
+        """Kill it; everything in its box dies with it."""
+        self._process.kill()
+        self._process.wait()
+        self.pipe.close()
+
+    def _ended(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(5.0)
+        return None
+
+
+class Pool:
+    """Workers with one stage and one set of limits."""
+
+    def __init__(self, setting: _Setting, count: int) -> None:
+        self._setting = setting
+        self._workers = [_Worker(setting) for _ in range(count)]
+
+    def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
+        """Execute every job; results as they finish. `jobs` may be a generator: it is read only as needed."""
+        source = iter(jobs)
+        again: collections.deque[Job] = collections.deque()
+        while True:
+            for place, worker in enumerate(self._workers):
+                if worker.job is None and not self._feed(place, source, again):
+                    break
+            busy = [worker for worker in self._workers if worker.job is not None]
+            if not busy:
+                return
+            yield from self._collect(busy, again)
+
+    def close(self) -> None:
+        """End every worker."""
+        for worker in self._workers:
+            worker.end()
+
+    def _feed(self, place: int, source: Iterator[Job], again: collections.deque[Job]) -> bool:
+        tries = 2 if again else 1
+        job = again.popleft() if again else next(source, None)
+        if job is None:
+            return False
+        self._workers[place].give(job, tries)
+        return True
+
+    def _collect(self, busy: list[_Worker], again: collections.deque[Job]) -> Iterator[tuple[Job, Run]]:
+        first = min(worker.until for worker in busy)
+        ready = wait([worker.pipe for worker in busy], timeout=max(0.0, first - time.monotonic()))
+        for worker in busy:
+            job = worker.job
+            assert job is not None
+            if worker.pipe in ready:
+                answer = worker.receive()
+                worker.job = None
+            elif time.monotonic() >= worker.until:
+                answer = SandboxError("it did not end in time, not even when it was killed")
+            else:
+                continue
+            run = self._judge(worker, answer, again, job)
+            if run is not None:
+                yield job, run
+
+    def _judge(
+        self, worker: _Worker, answer: Run | GraderError | None, again: collections.deque[Job], job: Job
+    ) -> Run | None:
+        """The result, or None if the job is to be tried once more, with a new worker in any case of trouble."""
+        if isinstance(answer, Run):
+            return answer
+        worker.end()
+        self._workers[self._workers.index(worker)] = _Worker(self._setting)
+        if worker.tries < 2:
+            again.append(job)
+            return None
+        what = answer.text() if isinstance(answer, GraderError) else "the worker process answered nonsense"
+        return Run("crashed", f"The grader could not execute it, twice: {what}", boxed=self._setting.boxed)
+
+
+@contextlib.contextmanager
+def open_pool(stage: Stage, *, limits: Limits | None = None, jobs: int = 1, boxed: bool = True) -> Iterator[Pool]:
+    """A pool of `jobs` workers. `boxed=False` is for one's own notebook only; nothing ever chooses it by itself."""
+    if boxed:
+        _insist_on_box(stage)
+    groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
+    setting = _Setting(stage, limits or Limits(), boxed, groups)
+    with contextlib.ExitStack() as stack:
+        stack.callback(cgroups.unmake, groups)
+        pool = Pool(setting, max(1, jobs))
+        stack.callback(pool.close)
+        yield pool
+
+
+def execute(job: Job, stage: Stage, limits: Limits | None = None, *, boxed: bool = True) -> Run:
+    """One notebook by itself: the function to map over a cluster."""
+    with open_pool(stage, limits=limits, boxed=boxed) as pool:
+        return next(run for _, run in pool.map([job]))
+
+
+def try_box(stage: Stage, limits: Limits) -> None:
+    """Start an empty box in the way a pool would; raises with the reason if that fails."""
+    _insist_on_box(stage)
+    _Worker(_Setting(stage, limits, True, {})).end()
+
+
+def _insist_on_box(stage: Stage) -> None:
+    if Bubblewrap.find() is None:
+        raise SandboxError(
+            "bubblewrap is missing, so there is no box for other people's code", todo="apt-get install bubblewrap"
+        )
+    missing = [place for place in (stage.hub, stage.data) if place is not None and not Path(place).is_dir()]
+    if missing:
+        raise GraderError("the stage is missing", where=str(missing[0]), todo="python -m reference stage")
+    closed = unreadable(layout.needed(stage)) if os.geteuid() == 0 else []
+    if closed:
+        raise SandboxError(
+            "the notebooks run as an ordinary user, who may not read this", where=str(closed[0]),
+            todo=f"chmod -R go+rX {closed[0]}",
+        )  # fmt: skip
