@@ -1,0 +1,166 @@
+"""How inference time is taken: which passes lie between two looks at a clock, their batches, what ran before.
+
+Only clocks that the notebook itself reads count. It records counts, never times: on this machine they mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .inside_feeding import Feeding
+from .inside_session import Session, from_notebook, wrap
+
+CLOCKS = (
+    "time",
+    "perf_counter",
+    "monotonic",
+    "process_time",
+    "thread_time",
+    "time_ns",
+    "perf_counter_ns",
+    "monotonic_ns",
+)
+READS = ("cpu", "item", "tolist", "numpy")
+
+
+@dataclass
+class Timed:
+    """What was timed of one model in one cell."""
+
+    passes: int = 0
+    segments: int = 0
+    before: int = 0
+    """Passes of this model in the cell before the first timed one."""
+    sizes: Counter[int] = field(default_factory=Counter)
+    synchronised: int = 0
+    """Segments with a wait for the GPU between the first pass and the closing look at the clock."""
+    read: int = 0
+    """Segments in which a result was copied from the device, which waits too."""
+
+
+class Latency:
+    """Watches the notebook's clocks."""
+
+    def __init__(self, session: Session, feeding: Feeding) -> None:
+        self._session = session
+        self._feeding = feeding
+        self._timed: dict[int, Timed] = {}
+        self._untimed: Counter[int] = Counter()
+        self._since: Counter[tuple[int, int]] = Counter()
+        """(model, batch size) -> passes since the clock was last looked at."""
+        self._trained = False
+        self._waited: set[str] = set()
+        self._marks: dict[int, dict[tuple[str, int], int]] = {}
+        self._running = False
+
+    def install(self) -> None:
+        """Put the hooks in place."""
+        import time
+        import timeit
+
+        look = self._session.guard(self.look)
+        for name in CLOCKS:
+            wrap(time, name, lambda original: _clock(original, look))
+        timeit.default_timer = time.perf_counter
+        wrap(timeit.Timer, "timeit", self._bracket)
+        self._session.hooks.when("IPython.core.magics.execution", self._session.guard(self._patch_magic))
+        self._session.hooks.when("torch", self._session.guard(self._patch_reads))
+        self._session.on_sync = self._synced
+        self._session.on_clock = look
+        self._session.at_cell_start.append(self._start)
+        self._session.at_cell_end.append(self.flush)
+
+    def _patch_magic(self, module: Any) -> None:
+        wrap(module.TimeitTimer, "timeit", self._bracket)
+
+    def _patch_reads(self, torch: Any) -> None:
+        for name in READS:
+            wrap(torch.Tensor, name, self._reading)
+
+    def _reading(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def read(tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._since and from_notebook():
+                self._waited.add("read")
+            return original(tensor, *args, **kwargs)
+
+        return read
+
+    def _bracket(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        look = self._session.guard(self.look)
+
+        def timeit(*args: Any, **kwargs: Any) -> Any:
+            look()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                look()
+
+        return timeit
+
+    def forward(self, model: int, trains: bool, size: int) -> None:
+        """A pass of a model."""
+        self._trained |= trains
+        self._since[(model, size)] += 1
+        self._waited.clear()
+
+    def _synced(self, kind: str) -> None:
+        if self._since:
+            self._waited.add(kind)
+
+    def look(self) -> None:
+        """The notebook looked at a clock: what ran since the last look was timed, if there was one."""
+        if self._running and self._since and not self._trained:
+            self._count()
+        else:
+            for (model, _), n in self._since.items():
+                self._untimed[model] += n
+        self._running = True
+        self._since.clear()
+        self._waited.clear()
+        self._trained = False
+        self._marks = {model: self._feeding.evaluated(model) for model in self._feeding.known()}
+
+    def _count(self) -> None:
+        for model in {model for model, _ in self._since}:
+            timed = self._timed.setdefault(model, Timed(before=self._untimed[model]))
+            timed.segments += 1
+            timed.synchronised += "sync" in self._waited
+            timed.read += "read" in self._waited
+            self._feeding.retime(model, self._marks.get(model, {}))
+        for (model, size), n in self._since.items():
+            self._timed[model].passes += n
+            self._timed[model].sizes[size] += n
+
+    def _start(self) -> None:
+        self._running = False
+        self._since.clear()
+        self._untimed.clear()
+        self._trained = False
+
+    def flush(self) -> None:
+        """Say what was timed since the last time."""
+        for model, timed in self._timed.items():
+            self._session.emit(
+                "latency",
+                model=model,
+                passes=timed.passes,
+                segments=timed.segments,
+                before=timed.before,
+                sizes={str(size): n for size, n in timed.sizes.most_common(5)},
+                synchronised=timed.synchronised,
+                read=timed.read,
+                gpu=self._session.gpu_used,
+            )
+        self._timed.clear()
+
+
+def _clock(original: Callable[..., Any], look: Callable[[], Any]) -> Callable[..., Any]:
+    def clock() -> Any:
+        if from_notebook():
+            look()
+        return original()
+
+    return clock
