@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Literal
 
 from grader.model.base import Artefact, Frozen, Points
@@ -16,6 +18,14 @@ class Flag(Frozen):
     """One sentence for staff, without the student's name."""
     blocking: bool = True
     """True: a person must look (`needs_review`). False: only for information."""
+
+
+def file_stem(participant: str) -> str:
+    """A participant id as a file name that is safe everywhere and unique: odd ids get a hash behind."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", participant) and not participant.endswith("."):
+        return participant
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", participant).strip("-")[:40]
+    return f"{stem or 'participant'}-{hashlib.sha256(participant.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 class Participant(Frozen):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -14,16 +12,8 @@ from grader.errors import StorageError, WorkspaceError
 from grader.model.evidence import Evidence
 from grader.model.finding import Findings
 from grader.model.scorecard import Scorecard
-from grader.model.submission import Submission
+from grader.model.submission import Submission, file_stem
 from grader.workspace.files import canonical, read_artefact, sha256_of, write_artefact, write_atomic
-
-
-def folder_name(participant: str) -> str:
-    """A participant id as a file name that is safe everywhere and unique: odd ids get a hash behind."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", participant) and not participant.endswith("."):
-        return participant
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", participant).strip("-")[:40]
-    return f"{stem or 'participant'}-{hashlib.sha256(participant.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 class Attempt:
@@ -201,7 +191,7 @@ class Workspace:
 
     def attempts(self, participant: str) -> list[Attempt]:
         """Complete attempts of a participant, oldest first."""
-        folder = self.root / "submissions" / folder_name(participant)
+        folder = self.root / "submissions" / file_stem(participant)
         found = [Attempt(path) for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
         return sorted(
             (attempt for attempt in found if (attempt.path / "submission.json").exists()), key=lambda item: item.number
@@ -215,7 +205,7 @@ class Workspace:
             if stored is not None and stored.sha256 == submission.sha256:
                 return attempt, False
         number = known[-1].number + 1 if known else 1
-        folder = self.root / "submissions" / folder_name(submission.participant.id)
+        folder = self.root / "submissions" / file_stem(submission.participant.id)
         return Attempt(folder / str(number)), True
 
     def participants(self) -> Iterator[str]:

@@ -12,9 +12,8 @@ import pytest
 
 from grader.errors import StorageError, WorkspaceError
 from grader.model.evidence import Evidence, Execution
-from grader.model.submission import Participant, Submission, SubmittedFile
+from grader.model.submission import Participant, Submission, SubmittedFile, file_stem
 from grader.workspace import Attempt, Workspace, read_artefact, write_artefact, write_atomic
-from grader.workspace.folder import folder_name
 
 
 def submission(sha: str = "a" * 64, who: str = "24") -> Submission:
@@ -141,8 +140,8 @@ def test_an_unwritable_place_says_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("who", ["24", "g12", "homework_1", "Ünal, Ö.", "a/b", "..", ".", "con ", "x" * 300, "=1+1", "作业"])
 def test_every_id_has_a_safe_folder_of_its_own(who: str) -> None:
-    name = folder_name(who)
+    name = file_stem(who)
     assert name not in (".", "..")
     assert "/" not in name
     assert len(name.encode()) <= 80
-    assert folder_name(who + "x") != name
+    assert file_stem(who + "x") != name

@@ -1,0 +1,128 @@
+"""What a run leaves for people and for Moodle: results.json, pages, overview, tables, a preview of the Moodle files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from grader.feedback import (
+    ClassSpread,
+    OverviewInput,
+    PageInput,
+    StudentEntry,
+    class_overview,
+    class_spread,
+    moodle_comment,
+    overview_rows,
+    student_page,
+)
+from grader.model.gradebook import Gradebook, GradebookRow
+from grader.model.submission import Batch, file_stem
+from grader.pipeline.materials import Materials
+from grader.pipeline.moodle import write_moodle_files
+from grader.pipeline.results import Graded, results_json
+from grader.workspace import Workspace
+
+
+def write_outputs(
+    workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str
+) -> None:
+    """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
+    spread = class_spread([item.judgement.seen for item in graded])
+    pages = {}
+    for item in graded:
+        page = student_html(item, materials, scale=scale, preview=True, spread=spread)
+        who = item.submission.participant.id
+        pages[who] = page.encode("utf-8", "replace")
+        workspace.write_bytes(f"feedback/{file_stem(who)}.html", pages[who])
+    overview = overview_input(materials, batch, graded)
+    workspace.write_text("index.html", class_overview(overview))
+    workspace.write_bytes("overview.csv", _csv(overview_rows(overview)))
+    write_moodle_files(workspace, batch, _gradebook(materials, graded, pages))
+    workspace.write_json("results.json", results_json(graded))
+
+
+def student_html(
+    item: Graded, materials: Materials, *, scale: str, preview: bool, spread: ClassSpread | None = None
+) -> str:
+    """One student's page."""
+    assignment = materials.assignment
+    return student_page(
+        PageInput(
+            course_title=materials.course.root.name,
+            assignment_title=assignment.title,
+            submission=item.submission,
+            rubric=materials.rubric,
+            scorecard=item.judgement.scorecard,
+            findings=item.judgement.findings.findings,
+            observations=item.judgement.seen,
+            execution=item.evidence.execution,
+            expected=assignment.expected.get(scale),
+            spread=spread,
+            reference_trainable={
+                role: facts.reference_trainable
+                for role, facts in assignment.models.items()
+                if facts.reference_trainable is not None
+            },
+            preview=preview,
+        )
+    )
+
+
+def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded]) -> OverviewInput:
+    """What the class overview shows."""
+    return OverviewInput(
+        course_title=materials.course.root.name,
+        assignment_title=materials.assignment.title,
+        batch_name=batch.name,
+        rubric=materials.rubric,
+        students=tuple(
+            StudentEntry(
+                submission=item.submission,
+                scorecard=item.judgement.scorecard,
+                findings=item.judgement.findings.findings,
+                execution=item.evidence.execution,
+                flags=item.flags,
+            )
+            for item in graded
+        ),
+        notes=batch.notes,
+        made_at=datetime.now(UTC),
+    )
+
+
+def _gradebook(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Gradebook:
+    return Gradebook(maximum=materials.rubric.max, rows=tuple(_rows(materials, graded, pages)))
+
+
+def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Iterator[GradebookRow]:
+    for item in graded:
+        card, person = item.judgement.scorecard, item.submission.participant
+        if card.status == "no_submission":
+            continue
+        yield GradebookRow(
+            participant_id=person.id,
+            name=person.name,
+            grade=grade_of(item),
+            comment_html=moodle_comment(card, materials.rubric, preview=True),
+            page=pages[person.id],
+        )
+
+
+def grade_of(item: Graded) -> Decimal | None:
+    """No grade without a readable, finished submission: never 0 for nothing."""
+    card = item.judgement.scorecard
+    return None if item.submission.draft or card.status == "unreadable" else card.total
+
+
+def _csv(rows: Sequence[dict[str, object]]) -> bytes:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue().encode("utf-8-sig", "replace")
+
