@@ -26,3 +26,13 @@ def stage(out: Path, *, random_weights: bool) -> None:
     made = build.build(out, diets=diets, report=click.echo)
     size = sum(file["bytes"] for file in made["files"].values())
     click.echo(f"{out}: {len(made['files'])} files, {size / 1e6:.1f} MB")
+
+
+@main.command()
+@click.option("--source", type=click.Path(path_type=Path), default=Path("assignments/week3/source.ipynb"), show_default=True)
+@click.option("--stage", type=click.Path(path_type=Path), default=Path("assignments/week3/stage"), show_default=True)
+def notebook(source: Path, stage: Path) -> None:
+    """Run the source notebook on the stage, keep its outputs, fill the memo's figures."""
+    from reference import notebook as running
+
+    running.refresh(source, stage, report=click.echo)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reference.errors import ReferenceProblem
+from reference.errors import ReferenceError
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 Scale = Literal["standin", "full"]
@@ -77,22 +77,22 @@ def load(name: str, scale: Scale, *, folder: Path = CONFIGS) -> RunConfig:
     """The run `name` at `scale`."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise ReferenceProblem(f"There is no run called {name!r}. Runs: {', '.join(names())}.")
+        raise ReferenceError(f"There is no run called {name!r}. Runs: {', '.join(names())}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ReferenceProblem(f"{path.name} is not valid YAML: {error}") from error
+        raise ReferenceError(f"{path.name} is not valid YAML: {error}") from error
     return _checked(path, content, scale)
 
 
 def _checked(path: Path, content: Any, scale: Scale) -> RunConfig:
     if not isinstance(content, dict):
-        raise ReferenceProblem(f"{path.name} must hold keys and values, as the other files in {path.parent.name}/ do.")
+        raise ReferenceError(f"{path.name} must hold keys and values, as the other files in {path.parent.name}/ do.")
     scales = content.pop("scales", {})
     if scale not in scales:
-        raise ReferenceProblem(f"{path.name} can't run at scale {scale}: it has {', '.join(scales) or 'no scales'}.")
+        raise ReferenceError(f"{path.name} can't run at scale {scale}: it has {', '.join(scales) or 'no scales'}.")
     try:
         return RunConfig.model_validate({"name": path.stem, **content, **(scales[scale] or {})})
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}" for found in error.errors()]
-        raise ReferenceProblem(f"{path.name}, scale {scale}: " + "; ".join(lines)) from error
+        raise ReferenceError(f"{path.name}, scale {scale}: " + "; ".join(lines)) from error

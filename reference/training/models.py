@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from reference.errors import ReferenceProblem
+from reference.errors import ReferenceError
 from reference.training.config import Lora, RunConfig
 
 
@@ -63,5 +63,5 @@ class _LastPosition:
 
 def _known(model: str) -> str:
     if not model.strip():
-        raise ReferenceProblem("The configuration names no model.")
+        raise ReferenceError("The configuration names no model.")
     return model
