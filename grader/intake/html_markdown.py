@@ -1,0 +1,58 @@
+"""Rendered Markdown turned back: headings, lists, tables, emphasis, code, mathematics. Not exact in blanks."""
+
+from __future__ import annotations
+
+import copy
+import re
+
+import lxml.html
+from markdownify import markdownify
+
+from grader.intake.html_page import Element, classes, text_of
+
+_DROPPED = frozenset({"anchor-link", "MathJax", "MathJax_Preview", "MathJax_Display", "MathJax_SVG", "mjx-chtml"})
+
+
+def markdown_of(element: Element) -> str:
+    """Markdown of an element's content; plain text where the page is too odd for more."""
+    work = copy.deepcopy(element)
+    work.tail = None
+    _tidy(work)
+    html = lxml.html.tostring(work, encoding="unicode")
+    try:
+        text = markdownify(
+            html,
+            heading_style="ATX",
+            bullets="-",
+            escape_asterisks=False,
+            escape_underscores=False,
+            escape_misc=False,
+            strip=["script", "style"],
+        )
+    except RecursionError:
+        text = text_of(work)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _tidy(work: Element) -> None:
+    for node in list(work.iter("script", "style", "a", "span", "div", "nobr", "mjx-container", "img", "pre")):
+        if node.getparent() is None:
+            continue
+        if node.tag == "script" and str(node.get("type")).startswith("math/tex"):
+            sign = "$$" if "mode=display" in str(node.get("type")) else "$"
+            _replace(node, f"{sign}{node.text or ''}{sign}")
+        elif node.tag in ("script", "style", "mjx-container") or classes(node) & _DROPPED:
+            _replace(node, "")
+        elif node.tag == "img" and str(node.get("src")).startswith("data:"):
+            node.set("src", "attachment:image")
+
+
+def _replace(node: Element, text: str) -> None:
+    """Put a text where an element is, keeping what follows it."""
+    text += node.tail or ""
+    parent, before = node.getparent(), node.getprevious()
+    if before is not None:
+        before.tail = (before.tail or "") + text
+    else:
+        parent.text = (parent.text or "") + text
+    parent.remove(node)
