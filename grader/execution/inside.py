@@ -9,7 +9,7 @@ Each record is one JSON line of at most 64 KB with "t" (its type) and "exec" (th
 the student controls: whoever reads them must expect anything. It judges nothing, and it imports nothing of ours but its
 own parts.
 
-config: `steps` (real optimizer steps per training run, 0 = all), `gpu` (name that the notebook is shown), `shims`
+config: `steps` (real optimizer steps per training run, 0 = all; else 4 or more), `gpu` (name that the notebook is shown), `shims`
 (false: no compat), `hub_aliases` {other: stage's}, `dataset_aliases` [..], `path_aliases` [..], `data` (the course's
 data folder; else COURSE_DATA).
 """

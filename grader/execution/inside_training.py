@@ -55,7 +55,7 @@ class Training:
         self._feeding = feeding
         self._runs: weakref.WeakKeyDictionary[Any, list[Run]] = weakref.WeakKeyDictionary()
         self._all: list[Run] = []
-        self.limit = int(session.config.get("steps") or 0)
+        self.limit = int(session.config.get("steps", REAL_STEPS))
         """Real steps per run; 0 means that nothing is cut."""
         if self.limit:
             self.limit = max(REAL_STEPS, self.limit)
@@ -156,7 +156,7 @@ class Training:
                 self._say(run)
 
     def _say(self, run: Run) -> None:
-        changed = {"adapter": None, "head": None, "base": None}
+        changed: dict[str, bool | None] = {"adapter": None, "head": None, "base": None}
         head = []
         for kept in run.kept:
             parameter = kept.parameter()

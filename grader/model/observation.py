@@ -152,6 +152,8 @@ class LossWeights(Observation):
 
     weights: tuple[float, ...] | None
     """One per class; null: cross entropy without weights."""
+    labels: tuple[int, ...] = ()
+    """Classes that `weights` are of, where not of all in order (weights applied by hand, read off a few batches)."""
     calls: int = 0
     reached_loss: bool = True
     """False where weights were only computed (source)."""
@@ -169,6 +171,15 @@ class TrainingSetup(Observation):
     """Examples per optimizer step, gradient accumulation included."""
     labels: int | None = None
     """`num_labels` given at load."""
+
+
+class SamplerWeights(Observation):
+    """Training rows were drawn with weights (a WeightedRandomSampler): another way than weights in the loss."""
+
+    distinct: int
+    """Different weights among the rows."""
+    ratio: float | None = None
+    """Largest weight over smallest."""
 
 
 class LatencyMeasured(Observation):
