@@ -54,7 +54,9 @@ class Course:
         raise CourseError(
             "several assignments: say which" if known else "there are no assignments",
             where=str(self.root / "assignments"),
-            todo=f"add --assignment with one of: {', '.join(known)}" if known else "`grader assignment new NAME` makes one",
+            todo=f"add --assignment with one of: {', '.join(known)}"
+            if known
+            else "`grader assignment new NAME` makes one",
         )
 
     def load(self, slug: str) -> Assignment:
@@ -82,7 +84,9 @@ def find_course(start: Path, *, option: Path | None = None, environment: str | N
     if named is not None:
         if not (named / "assignments").is_dir():
             raise CourseError(
-                "is no course folder: it has no assignments/", where=str(named), todo="name the folder above assignments/"
+                "is no course folder: it has no assignments/",
+                where=str(named),
+                todo="name the folder above assignments/",
             )
         return Course(named.resolve())
     for folder in (start.resolve(), *start.resolve().parents):

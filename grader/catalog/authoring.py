@@ -1,15 +1,17 @@
-"""Makes the starter and the solution of an assignment from its one source notebook. Pure: notebook JSON in, notebook JSON out.
+"""Makes the starter and the solution of an assignment from its one source notebook.
+
+Pure: notebook JSON in, notebook JSON out; nothing is executed.
 
 The marks are those that nbgrader and otter authors know, each on a line of its own, in code and in text:
 
-    ### BEGIN SOLUTION ... ### END SOLUTION            replaced by a prompt (also `# BEGIN SOLUTION`, `<!-- BEGIN SOLUTION -->`)
+    ### BEGIN SOLUTION ... ### END SOLUTION            replaced by a prompt (one # or <!-- --> will do)
     # BEGIN SOLUTION NO PROMPT ... # END SOLUTION      removed, no prompt
     ### BEGIN HIDDEN TESTS ... ### END HIDDEN TESTS    removed, no prompt
     \"\"\" # BEGIN PROMPT ... \"\"\" # END PROMPT            what students see in place of the solution before it
     x = 5  # SOLUTION                                  becomes `x = ...`
     print(x)  # SOLUTION NO PROMPT                     the line is removed
 
-A cell whose metadata says `nbgrader: {solution: true}` and that holds no mark is replaced as a whole. Nothing is executed.
+A cell whose metadata says `nbgrader: {solution: true}` and that holds no mark is replaced as a whole.
 """
 
 from __future__ import annotations
@@ -177,7 +179,7 @@ class _Reader:
         yield "plain", "", plain
 
     def _until_end(self, rest: Iterator[tuple[int, str]], what: str, start: int) -> list[str]:
-        body = []
+        body: list[str] = []
         for number, line in rest:
             end = _END.fullmatch(line)
             if (end and end["what"] == what) or (what == "PROMPT" and _END_PROMPT.fullmatch(line)):

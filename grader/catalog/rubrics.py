@@ -66,7 +66,10 @@ def _totals(rubric: Rubric) -> Iterator[tuple[tuple[Any, ...], str]]:
     for number, section in enumerate(rubric.sections):
         total = sum((item.max for item in section.criteria), start=section.max * 0)
         if total != section.max:
-            yield ("sections", number, "max"), f"section {section.id}: its criteria add up to {total}, not {section.max}"
+            yield (
+                ("sections", number, "max"),
+                f"section {section.id}: its criteria add up to {total}, not {section.max}",
+            )
     total = sum((section.max for section in rubric.sections), start=rubric.max * 0)
     if total != rubric.max:
         yield ("max",), f"the sections add up to {total}, not {rubric.max}"
@@ -78,5 +81,3 @@ def _duplicates(place: str, ids: Iterable[str]) -> Iterator[tuple[tuple[Any, ...
         if item in seen:
             yield (place,), f"the id {item!r} stands twice"
         seen.add(item)
-
-

@@ -47,22 +47,41 @@ def _rows(machine: Machine, libraries: dict[str, str], free: int) -> list[tuple[
     have = ", ".join(f"{name} {version}" for name, version in libraries.items() if version != "missing")
     who = "root; notebooks run as an unprivileged user" if machine.root else "an ordinary user"
     return [
-        (True, f"{machine.system}, Python {machine.python}, {machine.cores} processors, {machine.memory_mb} MB, as {who}", None),
+        (
+            True,
+            f"{machine.system}, Python {machine.python}, {machine.cores} processors, {machine.memory_mb} MB, as {who}",
+            None,
+        ),
         (machine.box, "sandbox: works" if machine.box else f"sandbox: {machine.box_trouble}", machine.box_mend),
-        (machine.warm, "warm kernels: work" if machine.warm else f"warm kernels: {machine.warm_trouble}", machine.box_mend),
+        (
+            machine.warm,
+            "warm kernels: work" if machine.warm else f"warm kernels: {machine.warm_trouble}",
+            machine.box_mend,
+        ),
         (
             bool(machine.control_groups),
-            f"memory limits: control groups {machine.control_groups}" if machine.control_groups else "memory limits: a watchdog instead of control groups",
+            f"memory limits: control groups {machine.control_groups}"
+            if machine.control_groups
+            else "memory limits: a watchdog instead of control groups",
             machine.control_groups_mend,
         ),
         (bool(machine.gpu), f"GPU: {', '.join(machine.gpu) or 'none (only --mode full needs one)'}", None),
         (free >= ROOM_MB, f"disk: {free} MB free here", "free some space, or choose another --out"),
-        (not missing, f"libraries: {have or 'none'}", f"missing {', '.join(missing)}: pip install 'llm-course-grader[run]'"),
+        (
+            not missing,
+            f"libraries: {have or 'none'}",
+            f"missing {', '.join(missing)}: pip install 'llm-course-grader[run]'",
+        ),
     ]
 
 
 @app.command("demo")
-@click.option("--out", "target", type=click.Path(path_type=Path, file_okay=False), help="Results folder (default: a new one in the temporary folder).")
+@click.option(
+    "--out",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Results folder (default: a new one in the temporary folder).",
+)
 @click.option("--assignment", "slug", help="Whose golden cases (default: the only assignment's).")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Notebooks executed at the same time.")
 @json_option
@@ -73,7 +92,11 @@ def demo_command(*, target: Path | None, slug: str | None, jobs: int | None, as_
     found = samples(course, chosen)
     machine = probe()
     if not machine.box:
-        err.print(f"not sandboxed: {machine.box_trouble}. These are our own samples, so they run all the same.", style="yellow", markup=False)
+        err.print(
+            f"not sandboxed: {machine.box_trouble}. These are our own samples, so they run all the same.",
+            style="yellow",
+            markup=False,
+        )
         err.print(f"  -> {machine.box_mend}", markup=False)
     folder = target or Path(tempfile.mkdtemp(prefix="grader-demo-"))
     export, worksheet = _packed(folder, pack(found))

@@ -35,12 +35,26 @@ def default_jobs() -> int:
 
 @app.command("grade")
 @click.argument("export", type=click.Path(exists=True, path_type=Path))
-@click.option("--worksheet", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Moodle's grading worksheet (CSV).")
-@click.option("--columns", multiple=True, metavar="FIELD=HEADER", help="Header word of a worksheet column in another language.")
+@click.option(
+    "--worksheet",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Moodle's grading worksheet (CSV).",
+)
+@click.option(
+    "--columns", multiple=True, metavar="FIELD=HEADER", help="Header word of a worksheet column in another language."
+)
 @click.option("--assignment", "slug", help="Which assignment (default: the only one).")
 @click.option("--out", "target", type=folder, required=True, help="Results folder; an existing one is gone on with.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Notebooks executed at the same time (default: processors, at most 8).")
-@click.option("--mode", type=click.Choice(["dry-run", "full", "static"]), default="dry-run", show_default=True, help="How notebooks are executed.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 256), help="Notebooks executed at the same time (default: processors, at most 8)."
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["dry-run", "full", "static"]),
+    default="dry-run",
+    show_default=True,
+    help="How notebooks are executed.",
+)
 @click.option("--scale", help="Reference ranges for recorded metrics (default: the assignment's).")
 @click.option("--cell-seconds", type=float, help="Time limit of one cell.")
 @click.option("--notebook-seconds", type=float, help="Time limit of one notebook.")
@@ -161,7 +175,10 @@ def status_command(*, target: Path, as_json: bool) -> int:
     if as_json:
         print_json({"assignment": info["assignment"], "counts": counts, "needs_person": [_why(row) for row in waiting]})
         return EXIT_NEEDS_PERSON if waiting else EXIT_DONE
-    out.print(f"{info['assignment']}, {info['mode']}, ranges {info['scale']}, {info.get('finished') or 'not finished'}", markup=False)
+    out.print(
+        f"{info['assignment']}, {info['mode']}, ranges {info['scale']}, {info.get('finished') or 'not finished'}",
+        markup=False,
+    )
     for name, count in sorted(counts.items()):
         out.print(f"{count:4} {name}", markup=False)
     for row in waiting:
@@ -183,7 +200,9 @@ def explain_command(*, target: Path, participant: str, as_json: bool) -> int:
     """Follow one participant's points: criterion, finding, citation."""
     row = next((item for item in _results(target) if item["participant"]["id"] == participant), None)
     if row is None:
-        raise InputError(f"there is no participant {participant!r}", where=str(target), todo="`grader status` lists them")
+        raise InputError(
+            f"there is no participant {participant!r}", where=str(target), todo="`grader status` lists them"
+        )
     if as_json:
         print_json(row)
         return EXIT_DONE
@@ -192,19 +211,35 @@ def explain_command(*, target: Path, participant: str, as_json: bool) -> int:
 
 
 def _explain(row: dict[str, Any]) -> None:
-    out.print(plain(f"{row['participant']['id']}  {row['participant']['name'] or ''}"), points(row), f"of {row['max']}, {row['status']}")
+    out.print(
+        plain(f"{row['participant']['id']}  {row['participant']['name'] or ''}"),
+        points(row),
+        f"of {row['max']}, {row['status']}",
+    )
     run = row["execution"]
-    out.print(plain(f"run: {run['mode']}, {run['status']}, {run['cells_run']} cells in {run['seconds']} s {run['why']}"))
+    out.print(
+        plain(f"run: {run['mode']}, {run['status']}, {run['cells_run']} cells in {run['seconds']} s {run['why']}")
+    )
     for name, found in row["findings"].items():
-        out.print(verdict(found["verdict"]), plain(f"{name} ({found['source'] or 'no source'}): {found['staff_text']}"), soft_wrap=True)
+        out.print(
+            verdict(found["verdict"]),
+            plain(f"{name} ({found['source'] or 'no source'}): {found['staff_text']}"),
+            soft_wrap=True,
+        )
         for place in found["citations"]:
             out.print(plain(f"      {_place(place)}: {place['quote'][:160]}"), soft_wrap=True)
     for section in row["sections"]:
-        out.print(plain(f"{section['id']}: {section['points']} of {section['max']} ({section['low']}-{section['high']})"))
+        out.print(
+            plain(f"{section['id']}: {section['points']} of {section['max']} ({section['low']}-{section['high']})")
+        )
         for item in section["criteria"]:
             capped = f", capped by {', '.join(item['capped_by'])}" if item["capped_by"] else ""
             state = "settled" if item["settled"] else "to confirm"
-            out.print(plain(f"   {item['id']}: {item['points']} of {item['max']} ({item['low']}-{item['high']}), {state}{capped}"))
+            out.print(
+                plain(
+                    f"   {item['id']}: {item['points']} of {item['max']} ({item['low']}-{item['high']}), {state}{capped}"
+                )
+            )
     for change in row["adjustments"]:
         out.print(plain(f"{change['kind']}: {change['points']} ({change['why']})"))
     for item in row["review"]:
@@ -215,5 +250,3 @@ def _place(citation: dict[str, Any]) -> str:
     cell = "" if citation["cell"] is None else f" cell {citation['cell']}"
     output = "" if citation["output"] is None else f", output {citation['output']}"
     return f"{citation['in']}{cell}{output}"
-
-

@@ -26,7 +26,9 @@ from grader.settings import Settings
 @click.option("--assignment", "slug", help="Which assignment (default: what the notebook says, or the only one).")
 @json_option
 @course_option
-def check_command(*, notebook: Path, static: bool, page: Path | None, slug: str | None, as_json: bool, course: Course) -> int:
+def check_command(
+    *, notebook: Path, static: bool, page: Path | None, slug: str | None, as_json: bool, course: Course
+) -> int:
     """Check your own NOTEBOOK (.ipynb or .html) before you submit: the same checks as after submission.
 
     Your notebook is run in a sandbox where there is one, else in a temporary copy with your own rights. No network, no GPU and
@@ -61,7 +63,8 @@ def _as_json(graded: Graded, rows: list[Any]) -> dict[str, Any]:
         "execution": execution.model_dump(mode="json"),
         "flags": [flag.model_dump(mode="json") for flag in graded.submission.flags + graded.evidence.flags],
         "findings": {
-            name: found.model_dump(mode="json", by_alias=True, exclude={"staff_text", "flags"}) for name, _, found in rows
+            name: found.model_dump(mode="json", by_alias=True, exclude={"staff_text", "flags"})
+            for name, _, found in rows
         },
     }
 
@@ -89,7 +92,9 @@ def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | N
 @app.command("checks")
 @click.argument("name", required=False, metavar="[ID]")
 @json_option
-@click.option("--course", "course_folder", envvar="GRADER_COURSE", type=click.Path(path_type=Path), help="Course folder.")
+@click.option(
+    "--course", "course_folder", envvar="GRADER_COURSE", type=click.Path(path_type=Path), help="Course folder."
+)
 def checks_command(*, name: str | None, as_json: bool, course_folder: Path | None) -> int:
     """List the checks, or explain one."""
     registry = collect(*_own_checks(course_folder))

@@ -47,7 +47,13 @@ def results_table(results: Sequence[dict[str, Any]], lines: Iterable[str], *, ti
 def _cells(row: dict[str, Any], names: list[str]) -> list[Text]:
     findings = row["findings"]
     marks = [verdict(findings[name]["verdict"]) if name in findings else Text("") for name in names]
-    return [plain(row["participant"]["id"]), plain(row["participant"]["name"] or ""), *marks, points(row), plain(row["status"])]
+    return [
+        plain(row["participant"]["id"]),
+        plain(row["participant"]["name"] or ""),
+        *marks,
+        points(row),
+        plain(row["status"]),
+    ]
 
 
 def points(row: dict[str, Any]) -> Text:

@@ -1,0 +1,1 @@
+"""What people decided and what was released: an append-only record."""

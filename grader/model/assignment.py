@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from grader.model.base import Artefact, Frozen, Points, Role
+from grader.model.memo import MemoAids
 
 
 class LatePolicy(Frozen):
@@ -90,5 +91,7 @@ class Assignment(Artefact):
     """Overrides of execution limits."""
     expected: dict[str, ExpectedRanges] = {}
     """By scale."""
+    memo_aids: MemoAids = Field(default=MemoAids(), repr=False)
+    """Lecture shingles, course figures, starter prompts and class names: memo_aids.json, if there is one."""
     scale: str = "t4"
     """Scale that students' recorded metrics are held against unless the command says otherwise."""

@@ -38,6 +38,13 @@ class Gradebook(Frozen):
     maximum: Points = Decimal(100)
     """Points of the rubric in all; grades are scaled from this to the worksheet's `Maximum grade`."""
     rows: tuple[GradebookRow, ...] = ()
+    numbered: bool = True
+    """The ids are Moodle's; false for plain files, which no archive can bring back."""
+
+    @property
+    def teams(self) -> bool:
+        """A team assignment: the archive then goes by group ids."""
+        return self.numbered and any(row.participant_id.startswith("g") for row in self.rows)
 
     @model_validator(mode="after")
     def _each_person_once(self) -> Self:

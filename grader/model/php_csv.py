@@ -17,6 +17,7 @@ class _Reader:
         self.text = text
         self.delimiter = delimiter
         self.at = 0
+        self.unclosed = False
 
     def row(self) -> list[str | None]:
         """The next record; `[None]` for a blank line, as in PHP."""
@@ -64,16 +65,19 @@ class _Reader:
                 self.at += 2
             else:
                 self.at += 1
-                break
+                return "".join(parts)
+        self.unclosed = True
         return "".join(parts)
 
 
 def read_rows(text: str, delimiter: str = ",") -> list[list[str | None]]:
-    """All records of a text whose line ends are `\\n`; a blank line is `[None]`."""
+    """All records (line ends are `\\n`); a blank line is `[None]`, a record that never closes a quote is lost."""
     reader = _Reader(text, delimiter)
     rows: list[list[str | None]] = []
     while reader.at < len(text):
-        rows.append(reader.row())
+        row = reader.row()
+        if not reader.unclosed:
+            rows.append(row)
     return rows
 
 

@@ -40,7 +40,9 @@ def _source(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise CourseError(f"can't be read: {error}", where=str(path), todo="restore it; it is the one source of the homework") from error
+        raise CourseError(
+            f"can't be read: {error}", where=str(path), todo="restore it; it is the one source of the homework"
+        ) from error
     if not isinstance(data, dict):
         raise CourseError("is not a notebook", where=str(path), todo="save it with Jupyter")
     return data
@@ -51,7 +53,9 @@ def _stale(folder: Path, source: dict[str, Any]) -> Iterator[str]:
         path = folder / name
         if not path.is_file():
             yield f"{path} is missing: `grader assignment build {folder.name}`"
-        elif [_code(cell) for cell in json.loads(path.read_text("utf-8"))["cells"]] != [_code(cell) for cell in build(source)["cells"]]:
+        elif [_code(cell) for cell in json.loads(path.read_text("utf-8"))["cells"]] != [
+            _code(cell) for cell in build(source)["cells"]
+        ]:
             yield f"{path} is not what source.ipynb makes: `grader assignment build {folder.name}`"
 
 
@@ -72,7 +76,11 @@ def _solution_problems(source: dict[str, Any], materials: Materials, settings: S
             yield f"the solution does not run on the stage: {evidence.execution.status}, {evidence.execution.why}"
     judgement = judge(task.submission, evidence, materials, scale=materials.assignment.scale)
     for name, found in judgement.findings.findings.items():
-        wanted = ("passed",) if settings.mode != "static" and not name.startswith(UNRUN) else ("passed", "partial", "not_assessed")
+        wanted = (
+            ("passed",)
+            if settings.mode != "static" and not name.startswith(UNRUN)
+            else ("passed", "partial", "not_assessed")
+        )
         if found.verdict not in wanted:
             yield f"the solution gets {found.verdict} on {name}: {found.staff_text}"
 
@@ -98,7 +106,9 @@ def _task(name: str, notebook: dict[str, Any]) -> Task:
 def new_assignment(course: Course, slug: str) -> list[Path]:
     """Write a skeleton that validates and grades as it is; returns the files."""
     if not SLUG.fullmatch(slug):
-        raise InputError(f"{slug!r} can't be a name", todo="use lower-case letters, digits, - and _, beginning with a letter")
+        raise InputError(
+            f"{slug!r} can't be a name", todo="use lower-case letters, digits, - and _, beginning with a letter"
+        )
     folder = course.root / "assignments" / slug
     rubric = course.root / "rubrics" / f"{slug}.yaml"
     if folder.exists() or rubric.exists():
@@ -120,8 +130,14 @@ def new_assignment(course: Course, slug: str) -> list[Path]:
 def _skeleton_notebook(slug: str) -> dict[str, Any]:
     texts = [
         ("markdown", f"# {slug}\n\nSay what the homework is about."),
-        ("code", "# Compute the answer.\n### BEGIN SOLUTION\nanswer = 6 * 7\n### END SOLUTION\nprint('answer:', answer)"),
-        ("markdown", "## Result\n\n### BEGIN SOLUTION\nThe answer is 42, because six times seven is forty-two.\n### END SOLUTION"),
+        (
+            "code",
+            "# Compute the answer.\n### BEGIN SOLUTION\nanswer = 6 * 7\n### END SOLUTION\nprint('answer:', answer)",
+        ),
+        (
+            "markdown",
+            "## Result\n\n### BEGIN SOLUTION\nThe answer is 42, because six times seven is forty-two.\n### END SOLUTION",
+        ),
     ]
     cells = [
         {"cell_type": kind, "id": f"cell-{number}", "metadata": {}, "source": text}

@@ -52,7 +52,9 @@ def samples(course: Course, slug: str) -> list[Sample]:
     folder = course.folder(slug) / "golden"
     cases = sorted(path.parent for path in folder.glob("*/case.yaml"))
     if not cases:
-        raise CourseError("has no golden cases", where=str(folder), todo=f"make them with `python -m reference samples {slug}`")
+        raise CourseError(
+            "has no golden cases", where=str(folder), todo=f"make them with `python -m reference samples {slug}`"
+        )
     return [_sample(path, str(FIRST_ID + index)) for index, path in enumerate(cases)]
 
 
@@ -76,7 +78,18 @@ def pack(found: Sequence[Sample]) -> tuple[bytes, bytes]:
     for sample in found:
         mail = f"student{sample.participant}@example.edu"
         writer.writerow(
-            [f"Participant {sample.participant}", sample.student, mail, sample.status, "", "100.00", "Yes", "-", "-", ""]
+            [
+                f"Participant {sample.participant}",
+                sample.student,
+                mail,
+                sample.status,
+                "",
+                "100.00",
+                "Yes",
+                "-",
+                "-",
+                "",
+            ]
         )
     return buffer.getvalue(), sheet.getvalue().encode("utf-8-sig")
 

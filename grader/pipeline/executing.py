@@ -122,12 +122,12 @@ def saved_order(notebook: Mapping[str, Any]) -> tuple[int, ...] | None:
     if not numbers or numbers == sorted(numbers):
         return None
     last = max(numbers)
-    return tuple(index for _, index in sorted((count if isinstance(count, int) else last + 1, index) for count, index in counted))
+    return tuple(
+        index for _, index in sorted((count if isinstance(count, int) else last + 1, index) for count, index in counted)
+    )
 
 
-def run_evidence(
-    task: Task, run: Run, environment: str, settings: Settings, *, reordered: bool = False
-) -> Evidence:
+def run_evidence(task: Task, run: Run, environment: str, settings: Settings, *, reordered: bool = False) -> Evidence:
     """What a run left, as evidence."""
     execution = Execution(
         mode=settings.mode,
@@ -164,7 +164,9 @@ def _evidence(task: Task, environment: str, execution: Execution, run: Run | Non
 
 def _gaps(trace: Sequence[Mapping[str, Any]]) -> tuple[Flag, ...]:
     """Things that the notebook asked for and the stage lacks: ours to mend, never the student's fault."""
-    named = dict.fromkeys((str(r.get("what", "?")), str(r.get("name", "?"))) for r in trace if r.get("t") == "stage_gap")
+    named = dict.fromkeys(
+        (str(r.get("what", "?")), str(r.get("name", "?"))) for r in trace if r.get("t") == "stage_gap"
+    )
     return tuple(
         Flag(
             kind="stage_gap",

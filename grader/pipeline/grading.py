@@ -179,7 +179,7 @@ def _run(
     return execute(tasks, materials, settings)
 
 
-def judge_batch(  # noqa: PLR0913  (what a result depends on, and where it goes)
+def judge_batch(
     batch: Batch,
     attempts: Mapping[str, Attempt],
     materials: Materials,
@@ -222,6 +222,8 @@ def stored_batch(workspace: Workspace) -> Batch:
     data = workspace.read_json(workspace.root / BATCH_FILE)
     if data is None:
         raise WorkspaceError(
-            "holds no graded batch", where=str(workspace.root), todo="name the --out folder of an earlier `grader grade`"
+            "holds no graded batch",
+            where=str(workspace.root),
+            todo="name the --out folder of an earlier `grader grade`",
         )
     return Batch.model_validate(data)

@@ -34,7 +34,9 @@ def judge(
 ) -> Judgement:
     """Never raises because of the submission's content: what breaks down is a flag or a `crashed` finding."""
     if evidence.notebook is None and evidence.memo_text is None:
-        return Judgement(Findings(), Observations(), None, unscored(materials.rubric, submission, evidence.flags), evidence.flags)
+        return Judgement(
+            Findings(), Observations(), None, unscored(materials.rubric, submission, evidence.flags), evidence.flags
+        )
     seen, broken = observe(evidence, materials.assignment)
     findings = run_checks(
         materials.rubric,

@@ -31,7 +31,9 @@ def write_outputs(
     workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str
 ) -> None:
     """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
-    spread = class_spread([item.judgement.seen for item in graded])
+    spread = class_spread(
+        [item.judgement.seen for item in graded], [item.judgement.findings.findings for item in graded]
+    )
     pages = {}
     for item in graded:
         page = student_html(item, materials, scale=scale, preview=True, spread=spread)
@@ -107,7 +109,7 @@ def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes
             participant_id=person.id,
             name=person.name,
             grade=grade_of(item),
-            comment_html=moodle_comment(card, materials.rubric, preview=True),
+            comment_html=moodle_comment(card, materials.rubric, preview=True, draft=item.submission.draft),
             page=pages[person.id],
         )
 
@@ -125,4 +127,3 @@ def _csv(rows: Sequence[dict[str, object]]) -> bytes:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue().encode("utf-8-sig", "replace")
-

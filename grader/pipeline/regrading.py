@@ -33,10 +33,15 @@ class Change:
 
     def as_json(self) -> dict[str, object]:
         """For other programs."""
-        return {"participant": self.participant, "before": self.before, "after": self.after, "changed": list(self.criteria)}
+        return {
+            "participant": self.participant,
+            "before": self.before,
+            "after": self.after,
+            "changed": list(self.criteria),
+        }
 
 
-def regrade(  # noqa: PLR0913  (options of one command)
+def regrade(
     target: Path,
     materials: Materials,
     *,
@@ -48,13 +53,13 @@ def regrade(  # noqa: PLR0913  (options of one command)
     """The changes, and everybody's new result; stored only with `apply`."""
     told = progress or Silent()
     if not target.is_dir():
-        raise WorkspaceError("there is no such folder", where=str(target), todo="name the --out folder of `grader grade`")
+        raise WorkspaceError(
+            "there is no such folder", where=str(target), todo="name the --out folder of `grader grade`"
+        )
     with Workspace(target) as workspace:
         info = workspace.run_info() or {}
         batch = stored_batch(workspace)
-        attempts = {
-            item.participant.id: workspace.attempt_for(item)[0] for item in batch.submissions if item.files
-        }
+        attempts = {item.participant.id: workspace.attempt_for(item)[0] for item in batch.submissions if item.files}
         before = {key: attempt.scorecard() for key, attempt in attempts.items()}
         in_force = scale or str(info.get("scale") or materials.assignment.scale)
         graded = judge_batch(batch, attempts, materials, in_force, told, store=apply)
@@ -65,7 +70,10 @@ def regrade(  # noqa: PLR0913  (options of one command)
         ]
         if apply:
             write_outputs(workspace, materials, batch, graded, scale=in_force)
-            history = [*info.get("regrades", []), {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because}]
+            history = [
+                *info.get("regrades", []),
+                {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because},
+            ]
             times = {name: info[name] for name in ("started", "finished", "export") if name in info}
             write_run(workspace, materials, str(info.get("mode", "dry-run")), in_force, {**times, "regrades": history})
         return changes, graded
@@ -83,13 +91,8 @@ def _change(item: Graded, card: Scorecard | None) -> Change | None:
 def _points(card: Scorecard | None) -> dict[str, object]:
     if card is None:
         return {}
-    return {
-        item.id: (item.points, item.low, item.high)
-        for section in card.sections
-        for item in section.criteria
-    }
+    return {item.id: (item.points, item.low, item.high) for section in card.sections for item in section.criteria}
 
 
 def _total(card: Scorecard | None) -> str:
     return "none" if card is None or card.total is None else format_points(card.total)
-

@@ -61,7 +61,9 @@ def result_of(graded: Graded) -> Result:
             why=execution.why,
         ),
         findings={
-            name: ResultFinding(**found.model_dump(include=set(ResultFinding.model_fields) - {"citations"}), citations=found.citations)
+            name: ResultFinding(
+                **found.model_dump(include=set(ResultFinding.model_fields) - {"citations"}), citations=found.citations
+            )
             for name, found in graded.judgement.findings.findings.items()
         },
         sections=tuple(_section(section) for section in card.sections),

@@ -1,0 +1,1 @@
+"""The web application in which TAs settle what the machine can't."""

@@ -1,0 +1,245 @@
+"""Makes the golden cases of week 3: the solution and one submission for each typical fault, with the agreed verdicts.
+
+    python assignments/week3/golden/make.py [CASE ...]
+
+Each case is a small change of source.ipynb. A change that alters what a student would see is made before the notebook is run on
+the stage (uncut, so that its outputs are what it really gives); one that doesn't is made afterwards. Nothing here is graded.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbconvert
+import nbformat
+import yaml
+
+from grader.catalog.authoring import build_solution, build_starter
+from reference.notebook import refresh
+
+FOLDER = Path(__file__).parent
+SOURCE = FOLDER.parent / "source.ipynb"
+STAGE = FOLDER.parent / "stage"
+Notebook = dict[str, Any]
+Edit = tuple[str, str, str]
+"""(cell id, old text, new text): the old text must stand there exactly once or more."""
+
+CHECKS = (
+    "decoder.padding_side", "decoder.score_head", "decoder.load_dtype", "decoder.mixed_precision", "encoder.trainable_params",
+    "decoder.trainable_params", "decoder.class_weights", "tiers.reported", "latency.method", "latency.reported", "memo.sections",
+)  # fmt: skip
+ALL_PASSED = dict.fromkeys(CHECKS, "passed")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One sample of the class."""
+
+    student: str
+    before: tuple[Edit, ...] = ()
+    """Changes made before the run on the stage."""
+    after: tuple[Edit, ...] = ()
+    """Changes made to the executed notebook."""
+    form: str = "ipynb"
+    """`ipynb`, `html` (nbconvert's lab template) or `classic`."""
+    name: str = "homework"
+    unrun_from: str | None = None
+    """Outputs of this cell and of all later ones are dropped."""
+    change: Callable[[Notebook], Notebook] = field(default=lambda notebook: notebook)
+    status: str = "graded"
+    execution: str = "ok"
+    moodle_status: str = "Submitted for grading -  - "
+    findings: dict[str, str] = field(default_factory=dict)
+    """Where the verdicts differ from passing everything."""
+    raw: bytes | None = None
+    """A file that is no notebook at all."""
+
+
+def _without_memo(*gone: int) -> Callable[[Notebook], Notebook]:
+    def change(notebook: Notebook) -> Notebook:
+        names = {f"memo-{number}" for number in gone}
+        return {**notebook, "cells": [cell for cell in notebook["cells"] if cell["id"] not in names]}
+
+    return change
+
+
+RIGHT_PADDING: tuple[Edit, ...] = (("decoder-tokenizer", 'padding_side = "left"', 'padding_side = "right"'),)
+POOLING: tuple[Edit, ...] = (
+    *RIGHT_PADDING,
+    (
+        "decoder-lora",
+        "    return get_peft_model(model, config)",
+        """    model = get_peft_model(model, config)
+    score = model.base_model.model.score
+
+    def classify(input_ids=None, attention_mask=None, labels=None, **kwargs):
+        hidden = model.base_model.model.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        logits = score(hidden)[:, -1]  # the last token has seen everything
+        loss = torch.nn.functional.cross_entropy(logits, labels) if labels is not None else None
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+    model.base_model.model.forward = classify
+    return model""",
+    ),
+    ("setup", "import torch\n", "import torch\nfrom transformers.modeling_outputs import SequenceClassifierOutput\n"),
+    # the reloaded model would not have the hand-written forward
+    ("save", 'print("reloaded decoder gives the same logits:", same)', 'print("reloaded:", same)'),
+)
+NO_HEAD: tuple[Edit, ...] = (
+    (
+        "decoder-lora",
+        "task_type=TaskType.SEQ_CLS, r=16, lora_alpha=32, lora_dropout=0.1,\n"
+        '                        target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], modules_to_save=["score"])',
+        "r=16, lora_alpha=32, lora_dropout=0.1,\n"
+        '                        target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])',
+    ),
+)
+ONLY_QV: tuple[Edit, ...] = (("decoder-lora", '"q_proj", "k_proj", "v_proj", "o_proj"', '"q_proj", "v_proj"'),)
+NO_WEIGHTS: tuple[Edit, ...] = (("decoder-weighted", ", weight=weights.to(outputs.logits.device))", ")"),)
+OLD_SPELLINGS: tuple[Edit, ...] = (
+    ("helpers", 'eval_strategy="epoch"', 'evaluation_strategy="epoch"'),
+    ("helpers", "warmup_steps=0.06", "warmup_ratio=0.06"),
+    ("helpers", "logging_steps=50,", 'logging_steps=50, logging_dir="logs", overwrite_output_dir=True,'),
+    ("encoder-layers", "dtype=torch.float32", "torch_dtype=torch.float32"),
+    ("decoder-lora", "dtype=torch.float32", "torch_dtype=torch.float32"),
+    (
+        "encoder-train",
+        "compute_metrics=compute_metrics)",
+        "compute_metrics=compute_metrics, tokenizer=encoder_tokenizer)",
+    ),
+)
+
+CASES: dict[str, Case] = {
+    "01-right": Case("Ada Lovelace"),
+    "02-right-html": Case("José Ángel Núñez-García", form="html", name="week3_homework"),
+    "03-right-old-spellings": Case("Jean Paul Test User 99", after=OLD_SPELLINGS),
+    "04-padding-right": Case("Siobhán OBrien", before=RIGHT_PADDING, findings={"decoder.padding_side": "failed"}),
+    "05-padding-right-last-position": Case("李小龙", before=POOLING, findings={"decoder.padding_side": "failed"}),
+    "06-head-frozen": Case(
+        "Mary-Jane Watson",
+        before=NO_HEAD,
+        findings={"decoder.score_head": "failed", "decoder.trainable_params": "failed"},
+    ),
+    "07-bfloat16-at-load": Case(
+        "Owen Öztürk",
+        form="html",
+        after=(("decoder-lora", ", dtype=torch.float32)", ", dtype=torch.bfloat16)"),),
+        findings={"decoder.load_dtype": "failed"},
+    ),
+    "08-bf16-training": Case(
+        "Priya Raman", after=(("helpers", "fp16=GPU", "bf16=True"),), findings={"decoder.mixed_precision": "failed"}
+    ),
+    "09-only-q-and-v": Case("Tom Riddle", before=ONLY_QV, findings={"decoder.trainable_params": "partial"}),
+    "10-weights-not-used": Case(
+        "محمد علي", before=NO_WEIGHTS, form="classic", findings={"decoder.class_weights": "failed"}
+    ),
+    "11-crash-in-latency": Case(
+        "Robert Bob Smith, Jr.",
+        after=(("latency", "def wait():", "texts_32 = tests_df['text'][:32]\n\n\ndef wait():"),),
+        unrun_from="latency",
+        execution="error",
+        findings={"latency.method": "partial", "latency.reported": "failed"},
+    ),
+    "12-endless-loop": Case(
+        "Eve Loop",
+        after=(("save", "for name, model, tokenizer in", "while True:\n    pass\n\nfor name, model, tokenizer in"),),
+        unrun_from="save",
+        execution="timeout",
+    ),
+    "13-two-sections-missing": Case("Nobody Else", change=_without_memo(2, 5), findings={"memo.sections": "failed"}),
+    "14-starter": Case("Empty Handed", change=lambda notebook: notebook, name="starter"),
+    "15-draft": Case("Dora Draft", moodle_status="Draft (not submitted) -  - ", status="needs_review"),
+    "16-late": Case("Lars Late", moodle_status="Submitted for grading - 1 day 2 hours late -  - "),
+    "17-not-a-notebook": Case(
+        "Pia Pdf", raw=b"%PDF-1.7\n1 0 obj <<>> endobj\n%%EOF\n", name="homework", status="unreadable"
+    ),
+    "18-nothing": Case("Noel Nothing", moodle_status="No submission -  - ", status="no_submission"),
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Make the named cases, or all."""
+    source = json.loads(SOURCE.read_text("utf-8"))
+    runs: dict[tuple[Edit, ...], Notebook] = {(): build_solution(source)}
+    for name, case in CASES.items():
+        if wanted and name not in wanted:
+            continue
+        print(name, flush=True)
+        folder = FOLDER / name
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        for file, data in _files(name, case, source, runs).items():
+            (folder / file).write_bytes(data)
+        (folder / "case.yaml").write_text(yaml.safe_dump(_agreed(case), allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def _agreed(case: Case) -> dict[str, Any]:
+    handed_in = case.status in ("graded", "needs_review")
+    findings = (ALL_PASSED | case.findings) if handed_in and case.name != "starter" else {}
+    expect = {"status": case.status, "execution": case.execution if handed_in else "skipped", "findings": findings}
+    return {"student": case.student, "moodle_status": case.moodle_status, "expect": expect}
+
+
+def _files(name: str, case: Case, source: Notebook, runs: dict[tuple[Edit, ...], Notebook]) -> dict[str, bytes]:
+    if case.status == "no_submission":
+        return {}
+    if case.raw is not None:
+        return {f"{case.name}.pdf": case.raw}
+    if case.name == "starter":
+        return {"starter.ipynb": _bytes(build_starter(source))}
+    if case.before not in runs:
+        runs[case.before] = build_solution(_run(_edited(source, case.before)))
+    notebook = case.change(_edited(runs[case.before], case.after))
+    if case.unrun_from is not None:
+        notebook = _unrun(notebook, case.unrun_from)
+    if case.form == "ipynb":
+        return {f"{case.name}.ipynb": _bytes(notebook)}
+    exporter = nbconvert.HTMLExporter(template_name="lab" if case.form == "html" else "classic")
+    html, _ = exporter.from_notebook_node(nbformat.from_dict(notebook))
+    return {f"{case.name}.html": html.encode()}
+
+
+def _edited(notebook: Notebook, edits: tuple[Edit, ...]) -> Notebook:
+    made = copy.deepcopy(notebook)
+    for cell_id, old, new in edits:
+        cell = next(cell for cell in made["cells"] if cell["id"] == cell_id)
+        text = "".join(cell["source"])
+        if old not in text:
+            raise SystemExit(f"{cell_id} does not hold {old!r}")
+        cell["source"] = text.replace(old, new)
+    return made
+
+
+def _run(notebook: Notebook) -> Notebook:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.ipynb"
+        path.write_bytes(_bytes(notebook))
+        refresh(path, STAGE, report=lambda text: None)
+        made: Notebook = json.loads(path.read_text("utf-8"))
+        return made
+
+
+def _unrun(notebook: Notebook, first: str) -> Notebook:
+    made = copy.deepcopy(notebook)
+    begun = False
+    for cell in made["cells"]:
+        begun = begun or cell["id"] == first
+        if begun and cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return made
+
+
+def _bytes(notebook: Notebook) -> bytes:
+    return (json.dumps(notebook, ensure_ascii=False, indent=1) + "\n").encode()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
