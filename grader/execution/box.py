@@ -22,7 +22,7 @@ from grader.errors import SandboxError
 from grader.execution import layout
 from grader.execution.nouns import Limits, Stage
 
-_PASSWD = b"student:x:1000:1000:student:/tmp/home:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+_PASSWD = b"student:x:1000:1000:student:/run/home:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 _READY_SECONDS = 30.0
 # Prints a line once every mount is in place, then waits for ours before it becomes the real command.
 _GATE = 'echo ready; read go || exit 1; exec "$@" >/dev/null </dev/null'

@@ -16,6 +16,8 @@ import signal
 import sys
 import traceback
 import types
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 PACKAGE = "grader_inside"
@@ -29,6 +31,11 @@ def main(path: str) -> None:
         config = json.load(file)
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(os.path.abspath(__file__)))]  # noqa: PTH100, PTH120
     sys.argv = ["ipykernel_launcher"]
+    start(config)
+
+
+def start(config: dict[str, Any]) -> None:
+    """Become the kernel, or say why not."""
     try:
         become_kernel(config)
     except Exception:
@@ -42,11 +49,14 @@ def become_kernel(config: dict[str, Any]) -> None:
     os.umask(0o077)
     _limit(config["rlimits"])
     package(config["inside"])
+    extend_path(config["libraries"])
     if config["seccomp"]:
         importlib.import_module(f"{PACKAGE}.seccomp").install()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _silence()
     _seed()
+    # A hint about Jupyter's own set-up, which isn't the notebook's affair.
+    warnings.filterwarnings("ignore", message="IProgress not found")
     app = _application(config["connection_file"])
     _cap_messages(app.session, config["message_bytes"])
     _mark_cells(app, config["trace_fd"])
@@ -56,9 +66,13 @@ def become_kernel(config: dict[str, Any]) -> None:
 
 def package(folder: str) -> None:
     """Make our few files in `folder` importable as one package, without touching sys.path."""
-    module = types.ModuleType(PACKAGE)
+    module = sys.modules.setdefault(PACKAGE, types.ModuleType(PACKAGE))
     module.__path__ = [folder]
-    sys.modules[PACKAGE] = module
+
+
+def extend_path(folders: Sequence[str]) -> None:
+    """Places of libraries that the interpreter doesn't know by itself (a user's own, a grader run from a folder)."""
+    sys.path.extend(folder for folder in folders if folder not in sys.path)
 
 
 def tell(fd: int, kind: str, **fields: Any) -> None:

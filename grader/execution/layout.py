@@ -12,7 +12,10 @@ from pathlib import Path
 from grader.execution.nouns import MB, Limits, Stage
 
 WORK, SOCKETS, INSIDE, HUB, DATA = "/job", "/run/k", "/run/grader-inside", "/course/hub", "/course/data"
-HOME = "/tmp/home"
+# A folder in /tmp under a name that on the machine itself only root could make: the warm server imports libraries under
+# this HOME outside of any box, and they would believe what someone had put there.
+HOME, _REAL_HOME = "/run/home", "/tmp/home"
+LIBRARY = "/run/grader-lib"
 HERE = Path(__file__).resolve().parent
 # Files of ours that run beside the student's code. They import nothing of ours.
 _INSIDE_FILES = ("kernel.py", "seccomp.py", "inside*.py", "compat*.py")
@@ -24,8 +27,12 @@ def interpreter() -> list[Path]:
     """What Python needs of its own files, outside /usr."""
     prefixes = {Path(prefix) for prefix in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)}
     parts = [prefix / part for prefix in prefixes for part in _PREFIX_PARTS]
-    libraries = [Path(entry) for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}]
-    return sorted({path for path in (*parts, *libraries) if path.exists() and not _in_usr(path)})
+    return sorted({path for path in (*parts, *libraries()) if path.exists() and not _in_usr(path)})
+
+
+def libraries() -> list[Path]:
+    """Where installed libraries lie, a user's own place included."""
+    return [Path(entry) for entry in sys.path if Path(entry).name in {"site-packages", "dist-packages"}]
 
 
 def inside_files() -> list[Path]:
@@ -113,7 +120,7 @@ def _memory_folders(limits: Limits) -> list[str]:
     temp, work = str(limits.temp_mb * MB), str(limits.work_mb * MB)
     return [
         "--perms", "1777", "--size", temp, "--tmpfs", "/dev/shm",
-        "--perms", "1777", "--size", temp, "--tmpfs", "/tmp", "--dir", HOME,
+        "--perms", "1777", "--size", temp, "--tmpfs", "/tmp", "--dir", _REAL_HOME, "--symlink", _REAL_HOME, HOME,
         "--perms", "0700", "--size", work, "--tmpfs", WORK,
         # The kernel's sockets; we reach them through /proc/PID/root, so that no folder of ours is writable in there.
         "--perms", "0700", "--size", str(MB), "--tmpfs", SOCKETS,
@@ -125,7 +132,9 @@ def _course(stage: Stage) -> list[str]:
     places = _flat(("--ro-bind", str(source), target) for source, target in wanted if source is not None)
     ours = _flat(("--ro-bind", str(path), f"{INSIDE}/{path.name}") for path in inside_files())
     gpu = ["--ro-bind-try", "/sys", "/sys"] if stage.devices else []
-    return [*places, *ours, *gpu]
+    # Students import our helpers (preflight); where grader isn't installed but run from a folder, it comes from here.
+    library = ["--ro-bind", str(HERE.parent), f"{LIBRARY}/{HERE.parent.name}"]
+    return [*places, *ours, *library, *gpu]
 
 
 def _read_only(paths: Iterable[Path]) -> list[str]:

@@ -31,6 +31,13 @@ def sequence(notebook: NotebookNode, order: Sequence[int] | None) -> list[int]:
     return [i for i in cells if notebook.cells[i].cell_type == "code" and notebook.cells[i].source.strip()]
 
 
+def sources(notebook: Mapping[str, Any]) -> list[str]:
+    """The text of every code cell as submitted."""
+    cells = notebook.get("cells")
+    made = [_cell(cell, index) for index, cell in enumerate(cells if isinstance(cells, list) else [])]
+    return [cell["source"] for cell in made if cell["cell_type"] == "code"]
+
+
 def plain(notebook: NotebookNode) -> dict[str, Any]:
     """As JSON objects that any encoder takes: the kernel's messages are the student's to forge."""
     clean: dict[str, Any] = json.loads(json.dumps(notebook, default=str).encode("utf-8", "replace"))

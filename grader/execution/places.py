@@ -82,12 +82,11 @@ class Place(ABC):
         """The files of interest and the names of the others; after `kill`."""
         return harvest(self.work, self.limits, given) if self.work >= 0 else ({}, ())
 
-    def _start_file(self, *, inside: str, sockets: str, work: str, seccomp: bool, fenced: bool) -> dict[str, Any]:
+    def _start_file(self, *, sockets: str, **more: Any) -> dict[str, Any]:
         """What `kernel` needs to know; the student's code can read it."""
         return {
-            "connection_file": f"{sockets}/kernel.json", "work": work, "inside": inside, "seccomp": seccomp,
-            "trace_fd": self.trace.write_end, "inside_config": dict(self.stage.inside_config),
-            "rlimits": rlimits(self.limits, fenced=fenced), "message_bytes": self.limits.message_bytes,
+            "connection_file": f"{sockets}/kernel.json", "inside_config": dict(self.stage.inside_config),
+            "message_bytes": self.limits.message_bytes, **more,
         }  # fmt: skip
 
 
@@ -103,24 +102,34 @@ class BoxPlace(Place):
     def open(self, files: Mapping[str, bytes]) -> None:
         """Make the place and put the submission's files in."""
         self.box.start(self._command(), keep=self._keep())
-        if self.cgroup:
-            for pid in (self.box.pid, *self.box.command_pids()):
-                self.cgroup.add(pid)
         self.gauge = Gauge(self.box.pid, self.limits, self.cgroup)
+        for pid in (self.box.pid, *self.box.command_pids()):
+            self.begin(pid)
         self.work, self.sockets = self.box.work, self.box.inside(layout.SOCKETS)
         put(self.work, files)
 
     def launch(self, connection: Mapping[str, Any]) -> None:
         """Start a kernel that listens as `connection` says."""
-        self.write_start_files(connection)
+        self.write_start_files(connection, self.trace.write_end)
         self.box.go()
         self.trace.let_go()
 
-    def write_start_files(self, connection: Mapping[str, Any]) -> None:
+    def begin(self, kernel: int) -> None:
+        """The kernel is about to run: fence its process and count from here."""
+        if self.cgroup:
+            self.cgroup.add(kernel)
+        if self.gauge:
+            self.gauge.begin()
+        with contextlib.suppress(OSError):
+            # When the whole machine runs out of memory, this is what has to go.
+            Path(f"/proc/{kernel}/oom_score_adj").write_text("1000")
+
+    def write_start_files(self, connection: Mapping[str, Any], trace: int) -> None:
         """Put the two files that the kernel starts from into its folder of sockets."""
         start = self._start_file(
-            inside=layout.INSIDE, sockets=layout.SOCKETS, work=layout.WORK, seccomp=True, fenced=self.cgroup is not None
-        )
+            inside=layout.INSIDE, libraries=_libraries(layout.LIBRARY), sockets=layout.SOCKETS, work=layout.WORK, seccomp=True,
+            trace_fd=trace, rlimits=rlimits(self.limits, fenced=self.cgroup is not None),
+        )  # fmt: skip
         listens = {**connection, "ip": f"{layout.SOCKETS}/s"}
         for name, content in (("start.json", start), ("kernel.json", listens)):
             Path(self.sockets, name).write_text(json.dumps(content), "utf-8")
@@ -192,8 +201,9 @@ class OpenPlace(Place):
         assert self._folder is not None
         work = str(self._folder / "job")
         start = self._start_file(
-            inside=str(layout.HERE), sockets=self.sockets, work=work, seccomp=False, fenced=True
-        ) | {"rlimits": []}
+            inside=str(layout.HERE), libraries=_libraries(str(layout.HERE.parents[1])), sockets=self.sockets, work=work,
+            seccomp=False, trace_fd=self.trace.write_end, rlimits=[],
+        )  # fmt: skip
         Path(self.sockets, "start.json").write_text(json.dumps(start), "utf-8")
         Path(self.sockets, "kernel.json").write_text(json.dumps(dict(connection)), "utf-8")
         self._process = subprocess.Popen(
@@ -239,3 +249,8 @@ class OpenPlace(Place):
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         gpu = {} if self.stage.devices else {"CUDA_VISIBLE_DEVICES": ""}
         return {**layout.common_environment(home), **gpu, "HOME": home, "PATH": path, **found, **self.stage.env}
+
+
+def _libraries(ours: str) -> list[str]:
+    """Folders of libraries, with our own package last."""
+    return [*map(str, layout.libraries()), ours]

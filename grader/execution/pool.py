@@ -25,6 +25,7 @@ from grader.execution import cgroups, layout, wire
 from grader.execution.box import Bubblewrap
 from grader.execution.descend import UNPRIVILEGED, unreadable
 from grader.execution.nouns import Job, Limits, Run, Stage
+from grader.execution.warm import Server
 
 _START = "import sys; sys.path[:] = {path!r}; from grader.execution.worker import main; main({handle}, {parent})"
 _SLACK = 90.0
@@ -38,6 +39,7 @@ class _Setting:
     limits: Limits
     boxed: bool
     groups: dict[str, str]
+    server: Server | None
 
     @property
     def most_seconds(self) -> float:
@@ -48,14 +50,16 @@ class _Setting:
 class _Worker:
     """Our side of one worker process."""
 
-    def __init__(self, setting: _Setting) -> None:
-        self._setting = setting
+    def __init__(self, setting: _Setting, number: int) -> None:
+        self._setting, self.number = setting, number
+        self._server = setting.server.sockets[number].fileno() if setting.server else None
         self.pipe, far = Pipe()
         path = [entry for entry in dict.fromkeys([str(layout.HERE.parents[1]), *sys.path]) if entry]
         code = _START.format(path=path, handle=far.fileno(), parent=os.getpid())
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            pass_fds=(far.fileno(),), env={"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+            pass_fds=[handle for handle in (far.fileno(), self._server) if handle is not None],
+            env={"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
             start_new_session=True,
         )  # fmt: skip
         far.close()
@@ -69,8 +73,9 @@ class _Worker:
     def _greet(self) -> None:
         setting = self._setting
         paths = [str(path) for path in layout.needed(setting.stage)]
-        more = {"boxed": setting.boxed, "cgroups": setting.groups, "paths": paths}
-        self.pipe.send_bytes(wire.dump_setup(setting.stage, setting.limits, **more))
+        modules = sorted(setting.server.modules) if setting.server else []
+        more = {"boxed": setting.boxed, "cgroups": setting.groups, "paths": paths, "modules": modules}
+        self.pipe.send_bytes(wire.dump_setup(setting.stage, setting.limits, server=self._server, **more))
         if not self.pipe.poll(60.0):
             self.end()
             raise SandboxError("a worker process did not start within a minute")
@@ -113,9 +118,11 @@ class _Worker:
 class Pool:
     """Workers with one stage and one set of limits."""
 
-    def __init__(self, setting: _Setting, count: int) -> None:
+    def __init__(self, setting: _Setting, count: int, why_not_warm: str | None = None) -> None:
         self._setting = setting
-        self._workers = [_Worker(setting) for _ in range(count)]
+        self.why_not_warm = why_not_warm
+        """Why every kernel is started afresh although warm ones were asked for; None if all is well."""
+        self._workers = [_Worker(setting, number) for number in range(count)]
 
     def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
         """Execute every job; results as they finish. `jobs` may be a generator: it is read only as needed."""
@@ -167,7 +174,7 @@ class Pool:
         if isinstance(answer, Run):
             return answer
         worker.end()
-        self._workers[self._workers.index(worker)] = _Worker(self._setting)
+        self._workers[worker.number] = _Worker(self._setting, worker.number)
         if worker.tries < 2:
             again.append(job)
             return None
@@ -176,29 +183,39 @@ class Pool:
 
 
 @contextlib.contextmanager
-def open_pool(stage: Stage, *, limits: Limits | None = None, jobs: int = 1, boxed: bool = True) -> Iterator[Pool]:
-    """A pool of `jobs` workers. `boxed=False` is for one's own notebook only; nothing ever chooses it by itself."""
+def open_pool(
+    stage: Stage, *, limits: Limits | None = None, jobs: int = 1, boxed: bool = True, warm: bool = True
+) -> Iterator[Pool]:
+    """A pool of `jobs` workers. `boxed=False` is for one's own notebook only; nothing ever chooses it by itself.
+
+    `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
+    """
     if boxed:
         _insist_on_box(stage)
-    groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
-    setting = _Setting(stage, limits or Limits(), boxed, groups)
     with contextlib.ExitStack() as stack:
+        groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
         stack.callback(cgroups.unmake, groups)
-        pool = Pool(setting, max(1, jobs))
+        server, trouble = None, None
+        if boxed and warm:
+            server = Server(stage, max(1, jobs))
+            stack.callback(server.end)
+            trouble = server.await_ready()
+        setting = _Setting(stage, limits or Limits(), boxed, groups, None if trouble else server)
+        pool = Pool(setting, max(1, jobs), why_not_warm=trouble)
         stack.callback(pool.close)
         yield pool
 
 
 def execute(job: Job, stage: Stage, limits: Limits | None = None, *, boxed: bool = True) -> Run:
     """One notebook by itself: the function to map over a cluster."""
-    with open_pool(stage, limits=limits, boxed=boxed) as pool:
+    with open_pool(stage, limits=limits, boxed=boxed, warm=False) as pool:
         return next(run for _, run in pool.map([job]))
 
 
 def try_box(stage: Stage, limits: Limits) -> None:
     """Start an empty box in the way a pool would; raises with the reason if that fails."""
     _insist_on_box(stage)
-    _Worker(_Setting(stage, limits, True, {})).end()
+    _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
 def _insist_on_box(stage: Stage) -> None:

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,9 +20,11 @@ from grader.errors import GraderError, SandboxError
 from grader.execution import wire
 from grader.execution.box import Box, Bubblewrap
 from grader.execution.cgroups import Cgroup
+from grader.execution.coldness import why_cold
 from grader.execution.descend import descend
 from grader.execution.nouns import Job, Limits, Run, Stage
 from grader.execution.places import BoxPlace, OpenPlace, Place
+from grader.execution.warm import WarmPlace
 
 _PR_SET_PDEATHSIG = 1
 
@@ -55,6 +58,8 @@ class Worker:
         self._boxed: bool = told["boxed"]
         self._groups: dict[str, str] = told["cgroups"]
         self._numbers = itertools.count()
+        self._modules = frozenset(told["modules"])
+        self._server = socket.socket(fileno=told["server"]) if told["server"] is not None else None
         self._bwrap = Bubblewrap.find()
         if self._boxed and self._bwrap is None:
             raise SandboxError("bubblewrap is missing", todo="apt-get install bubblewrap")
@@ -74,15 +79,17 @@ class Worker:
         # Imported late: a process that may still be root loads no library that parses what others wrote.
         from grader.execution.runner import execute
 
-        return execute(job, self._place())
+        return execute(job, self._place(job))
 
-    def _place(self) -> Place:
+    def _place(self, job: Job) -> Place:
         if not self._boxed:
             return OpenPlace(self._stage, self._limits)
         assert self._bwrap is not None
         name = f"box-{os.getpid()}-{next(self._numbers)}"
         cgroup = Cgroup(self._groups, name, self._limits) if self._groups else None
-        return BoxPlace(self._stage, self._limits, bwrap=self._bwrap, cgroup=cgroup)
+        if self._server is None or why_cold(job, self._modules):
+            return BoxPlace(self._stage, self._limits, bwrap=self._bwrap, cgroup=cgroup)
+        return WarmPlace(self._stage, self._limits, bwrap=self._bwrap, cgroup=cgroup, server=self._server)
 
 
 def _try(box: Box) -> None:
