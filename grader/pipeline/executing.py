@@ -78,7 +78,7 @@ def stage_of(materials: Materials, settings: Settings) -> Stage:
     """What stands ready around a notebook: stand-ins in a dry run, the real things in full mode."""
     aliases = materials.assignment.stage.model_dump(mode="json")
     if settings.mode == "full":
-        return Stage(hub=settings.hub, data=settings.data, inside_config={"cut_steps": None, **aliases})
+        return Stage(hub=settings.hub, data=settings.data, inside_config={"steps": 0, **aliases})
     folder = materials.stage
     models = {role: facts.checkpoint for role, facts in materials.assignment.models.items()}
     return Stage(
