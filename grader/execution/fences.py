@@ -18,6 +18,8 @@ from grader.execution.cgroups import Cgroup
 from grader.execution.nouns import MB, Limits
 
 _FOLDERS = (layout.WORK, "/tmp", "/dev/shm")
+# What a process with the torch libraries in it has set aside without using it.
+_RESERVED_MB = 3072
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -33,7 +35,7 @@ def rlimits(limits: Limits, *, fenced: bool) -> list[list[int]]:
         resource.RLIMIT_MSGQUEUE: 0,
     }
     if not fenced:
-        exact[resource.RLIMIT_DATA] = (limits.memory_mb + 1024) * MB
+        exact[resource.RLIMIT_DATA] = (limits.memory_mb + _RESERVED_MB) * MB
     return [[resource.RLIMIT_CPU, seconds, seconds + 5], *([kind, value, value] for kind, value in exact.items())]
 
 

@@ -38,6 +38,8 @@ class Limits:
     """All cells together; then everything in the box is killed."""
     start_seconds: float = 60.0
     """Until the kernel answers for the first time."""
+    finish_seconds: float = 20.0
+    """For the recorder to say what it still holds, after the last cell."""
     memory_mb: int = 4096
     """Everything in the box together: processes and the files in its memory file systems."""
     processes: int = 256

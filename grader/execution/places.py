@@ -43,8 +43,12 @@ class Place(ABC):
         """A handle on the folder the notebook runs in."""
 
     @abstractmethod
-    def open(self, files: Mapping[str, bytes]) -> None:
-        """Make the place and put the submission's files in."""
+    def open(self) -> None:
+        """Make the place."""
+
+    def fill(self, files: Mapping[str, bytes]) -> None:
+        """Put the submission's files in; raises OSError or ValueError if they don't fit."""
+        put(self.work, files)
 
     @abstractmethod
     def launch(self, connection: Mapping[str, Any]) -> None:
@@ -99,14 +103,13 @@ class BoxPlace(Place):
         self.cgroup = cgroup
         self.gauge: Gauge | None = None
 
-    def open(self, files: Mapping[str, bytes]) -> None:
-        """Make the place and put the submission's files in."""
+    def open(self) -> None:
+        """Make the place."""
         self.box.start(self._command(), keep=self._keep())
         self.gauge = Gauge(self.box.pid, self.limits, self.cgroup)
         for pid in (self.box.pid, *self.box.command_pids()):
             self.begin(pid)
         self.work, self.sockets = self.box.work, self.box.inside(layout.SOCKETS)
-        put(self.work, files)
 
     def launch(self, connection: Mapping[str, Any]) -> None:
         """Start a kernel that listens as `connection` says."""
@@ -127,8 +130,8 @@ class BoxPlace(Place):
     def write_start_files(self, connection: Mapping[str, Any], trace: int) -> None:
         """Put the two files that the kernel starts from into its folder of sockets."""
         start = self._start_file(
-            inside=layout.INSIDE, libraries=_libraries(layout.LIBRARY), sockets=layout.SOCKETS, work=layout.WORK, seccomp=True,
-            trace_fd=trace, rlimits=rlimits(self.limits, fenced=self.cgroup is not None),
+            inside=layout.INSIDE, libraries=_libraries(layout.LIBRARY), work=layout.WORK, seccomp=True,
+            sockets=layout.SOCKETS, trace_fd=trace, rlimits=rlimits(self.limits, fenced=self.cgroup is not None),
         )  # fmt: skip
         listens = {**connection, "ip": f"{layout.SOCKETS}/s"}
         for name, content in (("start.json", start), ("kernel.json", listens)):
@@ -186,15 +189,14 @@ class OpenPlace(Place):
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
-    def open(self, files: Mapping[str, bytes]) -> None:
-        """Make the place and put the submission's files in."""
+    def open(self) -> None:
+        """Make the place."""
         # A short path: a socket's may have about a hundred characters.
         self._folder = Path(tempfile.mkdtemp(prefix="grader-", dir="/tmp"))
         for name in ("job", "k", "home"):
             (self._folder / name).mkdir()
         self.sockets = str(self._folder / "k")
         self.work = os.open(self._folder / "job", os.O_RDONLY | os.O_DIRECTORY)
-        put(self.work, files)
 
     def launch(self, connection: Mapping[str, Any]) -> None:
         """Start a kernel that listens as `connection` says."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import time
 from collections.abc import Sequence
@@ -30,8 +31,8 @@ from grader.execution.places import Place
 
 _PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 _GRACE = 5.0
-_FINISH_SECONDS = 20.0
 _LOOK = 0.25
+_NO_MEMORY = re.compile(r"MemoryError|(?:can't|cannot|not enough) .{0,20}memory|std::bad_alloc")
 _FINISH = "__import__('IPython').get_ipython().kernel.grader_finish()"
 
 
@@ -62,7 +63,11 @@ def execute(job: Job, place: Place) -> Run:
     notebook = notebooks.fresh(job.notebook)
     capture, story = Capture(notebook, place.limits), Story()
     try:
-        place.open(job.files)
+        place.open()
+        try:
+            place.fill(job.files)
+        except (OSError, ValueError) as error:
+            return Run("skipped", f"Its files could not be put beside the notebook: {error}", boxed=place.boxed)
         asyncio.run(_perform(capture, story, place, notebooks.sequence(notebook, job.order)))
         place.sample()
         place.kill()
@@ -85,7 +90,7 @@ async def _perform(capture: Capture, story: Story, place: Place, cells: Sequence
         capture.kc = client
         await _cells(capture, story, place, cells)
         if story.ended_by is None:
-            await _finish(client)
+            await _finish(client, place.limits.finish_seconds)
     except (DeadKernelError, ConnectionError):
         story.ended_by = story.ended_by or "died"
     except TimeoutError:
@@ -205,10 +210,10 @@ def _client(place: Place) -> Client:
     return client
 
 
-async def _finish(client: Client) -> None:
+async def _finish(client: Client, seconds: float) -> None:
     """Let the recorder say what it still holds."""
     request = client.execute(_FINISH, silent=True, store_history=False, allow_stdin=False)
-    end = time.monotonic() + _FINISH_SECONDS
+    end = time.monotonic() + seconds
     with contextlib.suppress(Empty):
         while time.monotonic() < end:
             answer = await client.get_shell_msg(timeout=max(0.0, end - time.monotonic()))
@@ -241,7 +246,11 @@ def _verdict(
 ) -> tuple[Status, str]:
     """How it ended, in one word and in one sentence."""
     where = f"cell {story.ran[-1]}" if story.ran else "the start"
-    if story.ended_by == "memory" or no_memory:
+    if (
+        story.ended_by == "memory"
+        or no_memory
+        or any(_NO_MEMORY.search(f"{name}: {value}") for _, name, value in errors)
+    ):
         return "out_of_memory", f"It needed more than {limits.memory_mb} MB of memory in {where}."
     if story.ended_by == "files":
         return "crashed", f"It was stopped in {where} because it made more than {limits.files} files."
