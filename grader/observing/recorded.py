@@ -1,0 +1,119 @@
+"""What the saved outputs of the submitted notebook say: numbers with metric, model, run, split and unit, and stated facts.
+
+All of it is the student's claim (source `recorded`). Words that leave a question open leave the field empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from grader.model.assignment import Assignment
+from grader.model.evidence import Evidence
+from grader.model.observation import Number, Observation
+from grader.observing.notebook import Cell, Output, read_cells
+from grader.observing.recorded_dicts import dict_numbers, parse
+from grader.observing.recorded_facts import facts_of_output, trainables
+from grader.observing.recorded_grids import Grid, blocks, html_grids, html_text
+from grader.observing.recorded_labels import NOTHING, Hints, merged, read
+from grader.observing.recorded_lines import line_numbers
+from grader.observing.recorded_prints import Templates
+from grader.observing.recorded_scope import Headings, Scope, f1_average, far_hints
+from grader.observing.recorded_tables import table_numbers
+from grader.observing.recorded_tiers import tier_tables
+from grader.observing.source import cell_hints
+from grader.observing.source_cells import parse as parse_code
+
+_F1_CODE = re.compile(r"f1", re.IGNORECASE)
+_OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
+MAX_NUMBERS = 6_000
+MAX_UNNAMED = 1_500
+"""So many numbers that no word explains are kept, for tracing the memo's."""
+
+
+def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observation, ...]:
+    """Everything that the saved outputs say, in their order."""
+    cells = read_cells(evidence.notebook)
+    live = cell_hints(cells, assignment)
+    average = f1_average(cells)
+    headings = Headings()
+    numbers: list[Number] = []
+    facts: list[Observation] = []
+    for cell in cells:
+        if cell.kind == "markdown":
+            headings.pass_by(cell)
+        if not cell.outputs or len(numbers) >= MAX_NUMBERS:
+            continue
+        far = far_hints(cell, headings, live.get(cell.index, NOTHING))
+        for output in cell.outputs:
+            facts.extend(facts_of_output(cell, output, far))
+        only_f1 = bool(_F1_CODE.search(cell.source)) and not _OTHER_CODE.search(cell.source)
+        numbers.extend(_settled(item, average, only_f1) for item in _cell_numbers(cell, far))
+    kept = tuple(_bounded(numbers))
+    return (*facts, *trainables(list(kept)), *tier_tables(kept, cells), *kept)
+
+
+def _cell_numbers(cell: Cell, far: Hints) -> Iterator[Number]:
+    scope = Scope(far, Templates(parse_code(cell.index, cell.source)))
+    for output in cell.outputs:
+        if output.kind != "error" and "NVIDIA-SMI" not in output.text:
+            yield from _output_numbers(output, scope)
+
+
+def _output_numbers(output: Output, scope: Scope) -> Iterator[Number]:
+    grids = list(html_grids(output.html))
+    if grids:
+        for grid in grids:
+            yield from table_numbers(grid, output, scope)
+        return
+    text = output.text or html_text(output.html)
+    value = parse(text)
+    if value is not None:
+        yield from dict_numbers(value, text, output, scope)
+        return
+    scope.block = merged(_series_name(text), scope.block)
+    for block in _with_logs(text):
+        if isinstance(block, Grid):
+            yield from table_numbers(block, output, scope)
+        else:
+            yield from _line(block, output, scope)
+
+
+def _line(line: str, output: Output, scope: Scope) -> Iterator[Number]:
+    stripped = line.strip()
+    value = parse(stripped) if stripped.startswith("{") and stripped.endswith("}") else None
+    if isinstance(value, dict):
+        yield from dict_numbers(value, stripped, output, scope)
+    else:
+        yield from line_numbers(line, output, scope)
+
+
+def _with_logs(text: str) -> Iterator[Grid | str]:
+    for block in blocks(text):
+        yield block if isinstance(block, Grid) else block.text
+
+
+def _series_name(text: str) -> Hints:
+    """pandas writes a Series' name below it: `Name: f1, dtype: float64`."""
+    last = text.rstrip().rsplit("\n", 1)[-1]
+    if not last.startswith("Name: ") or "dtype:" not in last:
+        return NOTHING
+    return read(last[6:].split(", ")[0])
+
+
+def _settled(number: Number, average: str | None, only_f1: bool) -> Number:
+    """What the code settles: a bare F1 is the average that all code asks for; a share by class is the F1 it is about."""
+    if number.metric == "f1" and number.subject is None and average:
+        return number.model_copy(update={"metric": f"{average}_f1"})
+    by_class = number.subject and number.model and 0 <= number.value <= 1 and "." in number.text
+    if only_f1 and number.metric is None and by_class and number.unit in ("", "share"):
+        return number.model_copy(update={"metric": "f1", "unit": "share"})
+    return number
+
+
+def _bounded(numbers: list[Number]) -> Iterator[Number]:
+    unnamed = 0
+    for number in numbers[:MAX_NUMBERS]:
+        unnamed += number.metric is None
+        if number.metric is not None or unnamed <= MAX_UNNAMED:
+            yield number
