@@ -35,6 +35,8 @@ class QuoteView:
 
     place: str
     text: str
+    kind: str
+    """`out` for code and outputs, `memo` for prose."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def finding_view(line: CheckLine, found: Finding, rubric: Rubric, *, anchor: str
         mark=words.VERDICTS[found.verdict],
         title=clip(line.title or words.humanised(line.id), 160),
         text=rich(found.student_text, limits.text),
-        quotes=_quotes(found.citations, limits),
+        quotes=_quotes(found.citations, limits, prose=False),
         source=words.SOURCES[found.source] if found.source else "",
         why=rich(line.why, limits.text) if found.verdict in ("failed", "partial") else Markup(),
         todo=rich(line.todo, limits.text) if found.verdict in ("failed", "partial") else Markup(),
@@ -126,7 +128,7 @@ def criterion_view(
         levels=tuple(_texts(item, reached, limits)),
         differs=hint.state == "contradicts",
         seen=_items(hint.seen, limits),
-        quotes=_quotes(hint.citations, limits),
+        quotes=_quotes(hint.citations, limits, prose=True),
         missing=_items(hint.missing, limits),
         unread=() if score.settled else _items(hint.not_judged, limits),
         caps=tuple(_cap(item, name, checks) for name in score.capped_by),
@@ -152,8 +154,12 @@ def _texts(item: Criterion, reached: tuple[words.Level, ...], limits: Limits) ->
             yield lead, inline(clip(texts[level], limits.text))
 
 
-def _quotes(citations: Iterable[Citation], limits: Limits) -> tuple[QuoteView, ...]:
-    views = dict.fromkeys(QuoteView(words.place(item), clip(item.quote, limits.quote)) for item in citations)
+def _quotes(citations: Iterable[Citation], limits: Limits, *, prose: bool) -> tuple[QuoteView, ...]:
+    """Each once. What a suggestion quotes from a cell itself is memo prose."""
+    views: dict[QuoteView, None] = {}
+    for item in citations:
+        memo = item.where == "memo" or (prose and item.where == "notebook" and item.output is None)
+        views[QuoteView(words.place(item), clip(item.quote, limits.quote), "memo" if memo else "out")] = None
     return tuple(views)[: limits.quotes]
 
 

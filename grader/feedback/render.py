@@ -21,7 +21,9 @@ TIGHTER = (
     Limits(),
     Limits(quotes=3, quote=220, items=5, text=800),
     Limits(quotes=1, quote=120, items=3, text=400, comment=2000),
-    Limits(quotes=1, quote=60, items=1, text=160, comment=400),
+    Limits(quotes=1, quote=80, items=2, text=260, comment=600),
+    Limits(quotes=1, quote=60, items=1, text=160, comment=300),
+    Limits(quotes=0, quote=60, items=0, text=100, comment=100),
 )
 
 

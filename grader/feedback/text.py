@@ -1,4 +1,4 @@
-"""Foreign text made fit to stand in a page: cleaned, cut, escaped. The only markup made here is `p`, `br` and `code`."""
+"""Foreign text made fit for a page: cleaned, cut, escaped. The only markup made here is `p`, `br` and `code`."""
 
 from __future__ import annotations
 

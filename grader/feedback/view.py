@@ -225,12 +225,10 @@ def _open(
             yield Todo(view.anchor, view.title, _why_open(view.verdict))
         elif line.id in asked:
             yield Todo(view.anchor, view.title, "what was seen in two places does not agree; a person compares")
-    for section in sections:
-        waiting = [item for item in section.criteria if not item.settled]
-        if waiting:
-            which = ", ".join(item.id for item in waiting)
-            text = f"{words.counted(len(waiting), 'suggestion')} to confirm or change: {which}"
-            yield Todo(section.anchor, section.title, text)
+    waiting = sum(not item.settled for section in sections for item in section.criteria)
+    if waiting:
+        which = "the suggestion" if waiting == 1 else f"all {waiting} suggestions"
+        yield Todo("", "The memo", f"{which} of points, to confirm or to change")
 
 
 def _why_open(verdict: str) -> str:

@@ -13,7 +13,7 @@ from grader.model.scorecard import CriterionScore
 Level = Literal["met", "half", "missed"]
 LEVELS: tuple[Level, ...] = ("missed", "half", "met")
 MISSED_BELOW = Decimal("0.25")
-MET_FROM = Decimal("0.8")
+MET_FROM = Decimal("0.75")
 MINUS = "−"
 DASH = "–"
 
@@ -62,6 +62,11 @@ ENDINGS: dict[ExecutionStatus, str] = {
     "crashed": "The run ended early; what it had shown until then was used.",
     "skipped": "",
 }
+CONFIDENCE = {
+    "firm": "shown by the evidence; a person confirms",
+    "likely": "likely; a person confirms",
+    "open": "wide open; a person decides",
+}
 
 
 def points(value: Decimal) -> str:
@@ -99,8 +104,7 @@ def standing(score: CriterionScore) -> str:
     if score.settled:
         return "decided by a check" if score.kind == "auto" else "decided by a person"
     if score.kind == "suggested" and score.suggestion is not None:
-        sure = {"firm": "the evidence decides", "likely": "likely", "open": "wide open"}[score.suggestion.confidence]
-        return f"suggested ({sure}), a person confirms"
+        return CONFIDENCE[score.suggestion.confidence]
     return "a person decides"
 
 
