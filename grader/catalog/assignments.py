@@ -13,6 +13,7 @@ from grader.catalog.yamlfile import Where, line_of, read_yaml, validated
 from grader.errors import CourseError, WorkspaceError
 from grader.model.assignment import Assignment, ExpectedRanges
 from grader.model.base import SCHEMA
+from grader.model.memo import MemoAids
 from grader.model.rubric import Rubric
 
 MARKER = "assignment.yaml"
@@ -115,6 +116,7 @@ def load_assignment(folder: Path, root: Path) -> Assignment:
         update={
             "models": _with_true_sizes(assignment, folder, path, lines),
             "class_counts": assignment.class_counts or _class_counts(folder, assignment.classes),
+            "memo_aids": _memo_aids(folder / "memo_aids.json", assignment.memo_aids),
             "expected": {**_expected(root / "reference" / "expected"), **_expected(folder / "expected")},
         }
     )
@@ -143,6 +145,10 @@ def _with_true_sizes(assignment: Assignment, folder: Path, path: Path, lines: Wh
         }
         found[role] = facts.model_copy(update=extra)
     return found
+
+
+def _memo_aids(path: Path, given: MemoAids) -> MemoAids:
+    return MemoAids.model_validate(_json(path)) if path.is_file() else given
 
 
 def _class_counts(folder: Path, classes: int | None) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
+from grader.workspace.folder import WORKSHEET
 
 BATCH_FILE = "batch.json"
 
@@ -50,10 +51,11 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         _same_run(workspace, materials, settings, scale)
         log = RunLog(workspace.root / "run.log")
         started = _now()
-        write_run(workspace, materials, settings.mode, scale, {"started": started, "export": request.export.name})
+        terms = {"export": request.export.name, "columns": dict(request.columns)}
+        write_run(workspace, materials, settings.mode, scale, {"started": started, **terms})
         workspace.write_json(BATCH_FILE, export.batch.model_dump(mode="json"))
         if request.worksheet is not None:
-            workspace.write_bytes("worksheet.original.csv", request.worksheet.read_bytes())
+            workspace.write_bytes(WORKSHEET, export.worksheet or b"")
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
@@ -64,7 +66,7 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
             materials,
             settings.mode,
             scale,
-            {"started": started, "finished": _now(), "export": request.export.name},
+            {"started": started, "finished": _now(), **terms},
         )
         log.write("done")
         return graded

@@ -12,9 +12,10 @@ from grader.model.observation import Observations
 from grader.model.scorecard import Scorecard, Suggestion
 from grader.model.submission import Flag, Submission
 from grader.observing import observe
-from grader.observing.memo import read_memo
+from grader.observing.memo import memo_observation, read_memo
 from grader.pipeline.materials import Materials
-from grader.scoring import score, suggest, unscored
+from grader.scoring import score, unscored
+from grader.scoring.suggest import suggest
 from grader.workspace.files import digest_of
 
 
@@ -38,6 +39,9 @@ def judge(
             Findings(), Observations(), None, unscored(materials.rubric, submission, evidence.flags), evidence.flags
         )
     seen, broken = observe(evidence, materials.assignment)
+    memo, memo_trouble = _memo(evidence, materials, seen)
+    if memo is not None:
+        seen = seen.model_copy(update={"items": (*seen.items, memo_observation(memo))})
     findings = run_checks(
         materials.rubric,
         evidence,
@@ -47,8 +51,8 @@ def judge(
         scale=scale,
         public_only=public_only,
     ).model_copy(update={"evidence_sha256": digest_of(evidence), "rubric_sha256": materials.rubric_sha256})
-    memo, suggestions, trouble = _read(evidence, materials, seen, findings)
-    flags = (*evidence.flags, *broken, *trouble)
+    suggestions, suggest_trouble = _suggestions(memo, materials, seen, findings)
+    flags = (*evidence.flags, *broken, *memo_trouble, *suggest_trouble)
     card = score(
         materials.rubric,
         submission,
@@ -60,12 +64,24 @@ def judge(
     return Judgement(findings, seen, memo, card, flags)
 
 
-def _read(
-    evidence: Evidence, materials: Materials, seen: Observations, findings: Findings
-) -> tuple[Memo | None, dict[str, Suggestion], tuple[Flag, ...]]:
+def _memo(evidence: Evidence, materials: Materials, seen: Observations) -> tuple[Memo | None, tuple[Flag, ...]]:
     try:
-        memo = read_memo(evidence, materials.assignment, materials.rubric)
-        return memo, suggest(memo, materials.rubric, seen, findings), ()
+        return read_memo(evidence, materials.assignment, materials.rubric, seen), ()
     except Exception as error:  # the memo is a student's text: whatever it breaks, a person reads it then
-        why = f"the memo reader failed on this submission ({type(error).__name__}): our fault, a person reads the memo"
-        return None, {}, (Flag(kind="memo_reader_crashed", why=why),)
+        return None, (_our_fault("the memo reader", error),)
+
+
+def _suggestions(
+    memo: Memo | None, materials: Materials, seen: Observations, findings: Findings
+) -> tuple[dict[str, Suggestion], tuple[Flag, ...]]:
+    if memo is None:
+        return {}, ()
+    try:
+        return suggest(memo, materials.rubric, seen, findings), ()
+    except Exception as error:  # as above
+        return {}, (_our_fault("suggesting points", error),)
+
+
+def _our_fault(what: str, error: Exception) -> Flag:
+    why = f"{what} failed on this submission ({type(error).__name__}): our fault, a person reads the memo"
+    return Flag(kind="memo_reader_crashed", why=why)

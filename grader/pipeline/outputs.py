@@ -43,7 +43,8 @@ def write_outputs(
     overview = overview_input(materials, batch, graded)
     workspace.write_text("index.html", class_overview(overview))
     workspace.write_bytes("overview.csv", _csv(overview_rows(overview)))
-    write_moodle_files(workspace, batch, _gradebook(materials, graded, pages))
+    columns = (workspace.run_info() or {}).get("columns")
+    write_moodle_files(workspace, _gradebook(materials, batch, graded, pages), workspace.worksheet(), columns)
     workspace.write_json("results.json", results_json(graded))
 
 
@@ -96,8 +97,11 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
     )
 
 
-def _gradebook(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Gradebook:
-    return Gradebook(maximum=materials.rubric.max, rows=tuple(_rows(materials, graded, pages)))
+def _gradebook(
+    materials: Materials, batch: Batch, graded: Sequence[Graded], pages: dict[str, bytes]
+) -> Gradebook:
+    rows = tuple(_rows(materials, graded, pages))
+    return Gradebook(maximum=materials.rubric.max, rows=rows, numbered=batch.style != "single")
 
 
 def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Iterator[GradebookRow]:
@@ -111,6 +115,7 @@ def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes
             grade=grade_of(item),
             comment_html=moodle_comment(card, materials.rubric, preview=True, draft=item.submission.draft),
             page=pages[person.id],
+            members=person.members,
         )
 
 

@@ -74,7 +74,7 @@ def regrade(
                 *info.get("regrades", []),
                 {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because},
             ]
-            times = {name: info[name] for name in ("started", "finished", "export") if name in info}
+            times = {name: info[name] for name in ("started", "finished", "export", "columns") if name in info}
             write_run(workspace, materials, str(info.get("mode", "dry-run")), in_force, {**times, "regrades": history})
         return changes, graded
 

@@ -16,6 +16,9 @@ from grader.model.submission import Submission, file_stem
 from grader.workspace.files import canonical, read_artefact, sha256_of, write_artefact, write_atomic
 
 
+WORKSHEET = "worksheet.original.csv"
+
+
 class Attempt:
     """One attempt's folder: the originals and what was made from them."""
 
@@ -172,6 +175,11 @@ class Workspace:
             raise StorageError(
                 f"can't be read: {error}", where=str(path), todo="restore it from a backup, or grade into a new --out"
             ) from error
+
+    def worksheet(self) -> bytes | None:
+        """The worksheet as it was downloaded; null if none was given."""
+        path = self.root / WORKSHEET
+        return path.read_bytes() if path.is_file() else None
 
     def write_json(self, name: str, value: Any) -> None:
         """Write a JSON file for people and other tools."""
