@@ -143,7 +143,9 @@ def _loads(story: Story) -> Iterator[Observation]:
         if item.data.get("made") != "from_pretrained" or dtype is None or (others and model not in others):
             continue
         yield Loaded(
-            **story.about(model, item, "from_pretrained"),
+            **story.about(
+                model, item, "SequenceClassification", "AutoModel", "Model.from_pretrained", "from_pretrained"
+            ),
             checkpoint=item.text("name") or "",
             dtype=dtype,
             dtype_given=item.data.get("dtype_given") is True,

@@ -1,0 +1,191 @@
+"""Looks into the files that the run saved: is the classification head there, and are its values the trained ones?"""
+
+from __future__ import annotations
+
+from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
+from grader.checking.counting import count_config, saved_modules
+from grader.checks._seen import citations, conflict, dry, finished, said
+from grader.model.finding import Finding
+from grader.model.observation import LoraConfigured, Saved, Trainable
+from grader.model.submission import Flag
+
+
+class Options(CheckOptions):
+    """Options of `head_saved`: none."""
+
+
+@check(Options)
+def head_saved(case: Case, options: Options) -> Finding:
+    """The classification head is trained with the adapter, and its trained values are in what is saved.
+
+    The head starts at random. Under LoRA it trains and is saved only if PEFT knows of it, by `task_type="SEQ_CLS"` or
+    `modules_to_save`; otherwise a reloaded model classifies with another random head.
+    """
+    trains = [item for item in dry(case, Trainable) if item.head is not None]
+    saved = list(case.seen.of(Saved, model=case.line.model, source="artifact"))
+    claimed = list(dry(case, Saved))
+    if trains and not any(item.head for item in trains):
+        return _frozen(case, trains, saved + claimed)
+    files = _meant(saved + claimed)
+    if any(item.head is not None for item in files):
+        return _judge_files(case, files)
+    if trains:
+        return _nothing_saved(case, trains, files)
+    return _from_text(case)
+
+
+def _head(case: Case) -> str:
+    return case.facts.head if case.facts else "score"
+
+
+def _fix(case: Case) -> str:
+    return f'Give the LoraConfig `task_type="SEQ_CLS"` or `modules_to_save=["{_head(case)}"]`, and save after training.'
+
+
+def _meant(saved: list[Saved]) -> list[Saved]:
+    """What the student saved on purpose; the Trainer's own checkpoints where there is nothing else."""
+    own = [item for item in saved if "checkpoint-" not in item.path]
+    return own or saved
+
+
+def _frozen(case: Case, trains: list[Trainable], saved: list[Saved]) -> Finding:
+    lists = _content(saved)
+    return finding(
+        "failed",
+        student=(
+            f"The head `{_head(case)}` stays frozen at its random start while LoRA trains around it"
+            f"{', and it is not in the adapter that you save' if saved and not any(item.head for item in saved) else ''}. "
+            f"{_fix(case)}"
+        ),
+        staff=f"Dry run: the head is not among the {len(trains[0].names)} trainable parameters. Saved: {lists}.",
+        source="dry_run",
+        citations=(*citations(trains), *citations(saved)),
+    )
+
+
+def _content(saved: list[Saved]) -> str:
+    return (
+        "; ".join(
+            f"{item.path} ({item.format}, head {_yes(item.head)}, its values trained {_yes(item.head_trained)})"
+            for item in saved[:4]
+        )
+        or "nothing"
+    )
+
+
+def _yes(value: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not known"}[value]
+
+
+def _judge_files(case: Case, files: list[Saved]) -> Finding:
+    with_head = [item for item in files if item.head]
+    good = [item for item in with_head if item.head_trained is not False and not item.adapter_zero]
+    staff = f"Measured: {_content(files)}."
+    if not with_head:
+        return finding(
+            "failed",
+            student=(
+                f"Your decoder's head `{_head(case)}` is missing from what you save, so the reloaded model would classify with a "
+                f"random one. {_fix(case)}"
+            ),
+            staff=staff,
+            source=files[0].source,
+            citations=citations(files),
+            flags=_copies(case),
+        )
+    if not good:
+        return finding(
+            "failed",
+            student=f"Your file holds the head, but with its values from before training. {_fix(case)}",
+            staff=f"{staff} lora_B all zero: {', '.join(_yes(item.adapter_zero) for item in with_head)}.",
+            source=with_head[0].source,
+            citations=citations(with_head),
+            flags=_copies(case),
+        )
+    return _saved_well(case, good, staff)
+
+
+def _saved_well(case: Case, good: list[Saved], staff: str) -> Finding:
+    if all(item.needs_hand_work for item in good):
+        return finding(
+            "partial",
+            student=(
+                "The trained head is saved, but as a bare state dict or pickle that needs further code to load. "
+                "`model.save_pretrained(folder)` keeps everything that is needed."
+            ),
+            staff=staff,
+            source=good[0].source,
+            citations=citations(good),
+        )
+    sure = any(item.head_trained for item in good)
+    return finding(
+        "passed",
+        student=f"The trained head `{_head(case)}` is in what you save: the decoder can be loaded again as it was.",
+        staff=f"{staff} {'Its bytes differ from the start and match the run.' if sure else 'Trained values not provable.'}",
+        source=good[0].source,
+        citations=citations(good),
+        flags=_copies(case),
+    )
+
+
+def _copies(case: Case) -> tuple[Flag, ...]:
+    """Handed-in adapters that never trained, although the code trains."""
+    handed = {file.path for file in case.evidence.saved if file.origin == "handed_in"}
+    files = [item for item in case.seen.of(Saved, model=case.line.model, source="artifact") if item.path in handed]
+    zero = [item.path for item in files if item.adapter_zero]
+    return (conflict(f"the adapter handed in ({zero[0]}) never trained (lora_B all zero)"),) if zero else ()
+
+
+def _nothing_saved(case: Case, trains: list[Trainable], files: list[Saved]) -> Finding:
+    calls = said(case, Saved)
+    if not finished(case) or calls:
+        return _from_text(case, trained=True)
+    return finding(
+        "partial",
+        student=(
+            f"Your decoder's head is trained, but nothing is saved. `model.save_pretrained(folder)` after training keeps adapter and "
+            f"head `{_head(case)}` together."
+        ),
+        staff="Dry run to the end: the head trains, no file of weights was written and no save was seen.",
+        source="dry_run",
+        citations=citations(trains),
+    )
+
+
+def _from_text(case: Case, *, trained: bool = False) -> Finding:
+    """The run did not get to saving: the configuration says what would be in the adapter."""
+    configs = [*dry(case, LoraConfigured), *said(case, LoraConfigured)]
+    calls = said(case, Saved)
+    if case.facts is None or not configs:
+        return _unknown(case, "no LoRA configuration of the decoder was seen")
+    config = configs[0]
+    kept = any(name == _head(case) for name in saved_modules(case.facts, config.config))
+    if kept and calls:
+        return finding(
+            "passed",
+            student=f"Your configuration trains the head `{_head(case)}` and your code saves the adapter, so the head is in it.",
+            staff=f"Not measured (saving was not reached): {config.source} configuration keeps the head; the code saves.",
+            source=config.source,
+            citations=(*citations([config]), *citations(calls)),
+        )
+    counts = {item.count for item in case.seen.of(Trainable, model=case.line.model, source="recorded")}
+    count = count_config(case.facts, config.config)
+    if not kept and not trained and count is not None and count.trainable in counts:
+        return finding(
+            "failed",
+            student=(
+                f"Your configuration leaves the head `{_head(case)}` frozen: the {count.trainable:,} trainable parameters that you "
+                f"print are LoRA's alone. {_fix(case)}"
+            ),
+            staff=f"Not run: {config.source} configuration without task type or modules_to_save, and the printed count agrees.",
+            source="recorded",
+            citations=citations(case.seen.of(Trainable, model=case.line.model, source="recorded")),
+        )
+    return _unknown(case, f"configuration keeps the head: {_yes(kept)}; saves in the code: {len(calls)}")
+
+
+def _unknown(case: Case, why: str) -> Finding:
+    return not_assessed(
+        f"We could not see whether your decoder's trained head is in what you save. {_fix(case)}",
+        f"Saving was not reached in a dry run, and the rest does not settle it: {why}.",
+    )

@@ -1,0 +1,154 @@
+"""Looks at the attention masks of batches that reached the decoder, not at what the code says of a tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
+from grader.checks._seen import citations, dry, ran, said
+from grader.model.finding import Finding
+from grader.model.observation import PaddingEffect, PaddingFed, PaddingSet
+
+HARM = 1e-3
+PHASES = {"train": "training", "eval": "evaluation", "latency": "the timing"}
+State = Literal["good", "bad", "mixed", "none"]
+
+
+class Options(CheckOptions):
+    """Options of `padding_side`."""
+
+    side: Literal["left", "right"] = "left"
+    """The side that is asked for."""
+
+
+@check(Options)
+def padding_side(case: Case, options: Options) -> Finding:
+    """The decoder is trained and evaluated on batches that are padded on the left.
+
+    A causal model is classified from its last token. Batches of unequal length are looked at as they reach the model, in
+    training, in evaluation and while time is taken; what a tokenizer was once set to does not count.
+    """
+    fed = [item for item in dry(case, PaddingFed) if item.phase in PHASES]
+    if not any(item.phase in ("train", "eval") for item in fed):
+        return _from_text(case, options)
+    states = {phase: _state(fed, phase, options.side) for phase in PHASES}
+    bad = [phase for phase, state in states.items() if state in ("bad", "mixed")]
+    if not bad:
+        return _passed(case, options, fed)
+    good = [phase for phase, state in states.items() if state in ("good", "mixed")]
+    wrong = [item for item in fed if item.phase in bad and item.side != options.side]
+    if states["train"] == "bad" and not good:
+        return _failed(case, options, wrong)
+    return _partial(options, wrong, bad)
+
+
+def _state(fed: Iterable[PaddingFed], phase: str, side: str) -> State:
+    sides = {item.side for item in fed if item.phase == phase} - {"none"}
+    if not sides:
+        return "none"
+    return "good" if sides == {side} else "mixed" if side in sides or "both" in sides else "bad"
+
+
+def _counts(fed: Iterable[PaddingFed]) -> str:
+    return "; ".join(f"{item.phase}: {item.padded} of {item.batches} batches padded, side {item.side}" for item in fed)
+
+
+def _passed(case: Case, options: Options, fed: list[PaddingFed]) -> Finding:
+    padded = [item for item in fed if item.side == options.side]
+    what = f"was padded on the {options.side}" if padded else "needed no padding at all"
+    return finding(
+        "passed",
+        student=f"Every batch that reached your decoder {what}. That is what a causal model needs: its last token is real text.",
+        staff=f"Dry run, attention masks: {_counts(fed)}.",
+        source="dry_run",
+        citations=citations(padded or fed),
+    )
+
+
+def _fix(options: Options) -> str:
+    return (
+        f'Set `tokenizer.padding_side = "{options.side}"` on the very tokenizer that makes the batches (the one in the data '
+        "collator, or that you call), before anything is tokenised."
+    )
+
+
+def _partial(options: Options, wrong: list[PaddingFed], bad: list[str]) -> Finding:
+    where = " and ".join(PHASES[phase] for phase in bad)
+    sides = "on both sides" if any(item.side == "both" for item in wrong) else "on the other side"
+    return finding(
+        "partial",
+        student=f"Your decoder saw batches padded {sides} in {where}, and rightly padded ones elsewhere. {_fix(options)}",
+        staff=f"Dry run, attention masks, phases differ: {_counts(wrong)}.",
+        source="dry_run",
+        citations=citations(wrong),
+    )
+
+
+def _failed(case: Case, options: Options, wrong: list[PaddingFed]) -> Finding:
+    effects = [item for item in case.seen.of(PaddingEffect) if item.model in (case.line.model, None)]
+    worst = max((item.relative_difference or 0.0 for item in effects), default=0.0)
+    by_position = any(item.pools_by_position for item in effects)
+    harmful = by_position or worst > HARM
+    if by_position:
+        effect = (
+            "Your code takes the last position (`[:, -1]`), which is padding in these batches: the numbers are harmed."
+        )
+    elif harmful:
+        effect = f"It matters here: a padded batch gives other logits than its single rows (by up to {worst:.1%})."
+    else:
+        effect = (
+            "In your setup the model finds the last real token by itself, so these numbers are not harmed; the course asks for "
+            "left padding because code that takes the last position goes wrong without an error."
+        )
+    return finding(
+        "failed",
+        student=(
+            f"In training and evaluation your decoder's batches were padded on the {_other(options.side)}. {effect} {_fix(options)}"
+        ),
+        staff=(
+            f"Dry run, attention masks: {_counts(wrong)}. Effect: relative logits difference "
+            f"{worst:.1e}{' (pools by position)' if by_position else ''}; caps only if above {HARM:g} or by position."
+        ),
+        source="dry_run",
+        citations=(*citations(wrong), *citations(effects)),
+        caps=harmful,
+        relative_difference=worst,
+    )
+
+
+def _other(side: str) -> str:
+    return "right" if side == "left" else "left"
+
+
+def _from_text(case: Case, options: Options) -> Finding:
+    """No batch was seen: the code can show that the side was set, never that a batch had it."""
+    sets = [item for item in said(case, PaddingSet) if item.explicit]
+    from_code = [item for item in sets if item.source == "source"]
+    sides = {item.side for item in from_code}
+    reached = "The dry run did not get to the decoder's batches" if ran(case) else "The notebook was not run"
+    if sides == {options.side}:
+        return finding(
+            "passed",
+            student=f'Your code sets `padding_side = "{options.side}"` for the decoder\'s tokenizer.',
+            staff=f"{reached}; the code sets the side explicitly and nowhere otherwise. Not seen on a batch.",
+            source="source",
+            citations=citations(from_code),
+        )
+    if sides == {_other(options.side)}:
+        return finding(
+            "failed",
+            student=f"Your code sets the decoder's tokenizer to pad on the {_other(options.side)}. {_fix(options)}",
+            staff=f"{reached}; the code sets the other side explicitly and nowhere this one. Effect not measured: no cap.",
+            source="source",
+            citations=citations(from_code),
+            caps=_pools_by_position(case),
+        )
+    return not_assessed(
+        f"We could not see how your decoder's batches are padded. {_fix(options)}",
+        f"{reached}, and the code does not settle it (explicit settings: {sorted(sides) or 'none'}).",
+    )
+
+
+def _pools_by_position(case: Case) -> bool:
+    return any(item.pools_by_position for item in case.seen.of(PaddingEffect) if item.model in (case.line.model, None))
