@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from grader.model.assignment import Assignment
 from grader.model.evidence import Evidence
+from grader.model.finding import Citation
 from grader.model.observation import Number, Observation
 from grader.observing.notebook import Cell, Output, read_cells
 from grader.observing.recorded_dicts import dict_numbers, parse
@@ -26,6 +27,7 @@ from grader.observing.source_cells import parse as parse_code
 
 _F1_CODE = re.compile(r"f1", re.IGNORECASE)
 _OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
+MEMO_CHARS = 200_000
 MAX_NUMBERS = 6_000
 MAX_UNNAMED = 1_500
 """So many numbers that no word explains are kept, for tracing the memo's."""
@@ -50,7 +52,32 @@ def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observa
         only_f1 = bool(_F1_CODE.search(cell.source)) and not _OTHER_CODE.search(cell.source)
         numbers.extend(_settled(item, average, only_f1) for item in _cell_numbers(cell, far))
     kept = tuple(_bounded(numbers))
-    return (*facts, *trainables(list(kept)), *tier_tables(kept, cells), *kept)
+    memo = _memo_numbers(cells, evidence.memo_text)
+    return (*facts, *trainables(list(kept)), *tier_tables((*kept, *memo), cells), *kept)
+
+
+def _memo_numbers(cells: tuple[Cell, ...], memo: str | None) -> list[Number]:
+    """Numbers of tables in the memo: only to see whether it breaks F1 down; they are no outputs and are not kept."""
+    texts = [(cell.index, cell.source) for cell in cells if cell.kind == "markdown" and "|" in cell.source]
+    outputs = [Output(index, 0, "result", text) for index, text in texts]
+    if memo and "|" in memo:
+        outputs.append(Output(-1, 0, "result", memo[:MEMO_CHARS]))
+    found: list[Number] = []
+    for output in outputs:
+        scope = Scope(NOTHING, Templates(None))
+        for block in blocks(output.text):
+            if isinstance(block, Grid):
+                found.extend(_in_memo(item) for item in table_numbers(block, output, scope))
+            elif block.text.strip():
+                scope.enter(block.text, has_number=False)
+    return found
+
+
+def _in_memo(number: Number) -> Number:
+    cited = number.citation
+    place = cited.cell if cited and cited.cell is not None and cited.cell >= 0 else None
+    citation = Citation(where="memo", cell=place, quote=cited.quote if cited else "")
+    return number.model_copy(update={"citation": citation})
 
 
 def _cell_numbers(cell: Cell, far: Hints) -> Iterator[Number]:

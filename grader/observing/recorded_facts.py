@@ -27,20 +27,34 @@ _VERSION = r"v?(?P<version>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?(?:[.\w+]{0,20})?)"
 _PACKAGE = r"(?P<package>transformers|peft|torch|pytorch)"
 _INSTALLED = re.compile(rf"(?<![\w-]){_PACKAGE}-{_VERSION}(?=\s|$)", re.IGNORECASE)
 _SATISFIED = re.compile(rf"already satisfied: {_PACKAGE}\S{{0,60}} in \S{{1,200}} \({_VERSION}\)", re.IGNORECASE)
-_PRINTED = re.compile(rf"(?<![\w-]){_PACKAGE}(?:\.__version__|['\"]?)(?:[ _]version)?['\"]?\s{{0,30}}(?:[:=|]|->|==)?\s{{0,30}}['\"]?{_VERSION}", re.IGNORECASE)
+_PRINTED = re.compile(
+    rf"(?<![\w-]){_PACKAGE}(?:\.__version__|['\"]?)(?:[ _]version)?['\"]?\s{{0,30}}(?:[:=|]|->|==)?\s{{0,30}}['\"]?{_VERSION}",
+    re.IGNORECASE,
+)
 _NOT_USED = re.compile(r"Found existing|Uninstall|incompatible|requires|^\s*Attempting", re.IGNORECASE)
 _BARE = re.compile(rf"^['\"]?{_VERSION}['\"]?$")
 _VERSION_ASKED = re.compile(r"\b(\w+)\.__version__")
 _TRANSFORMERS_5 = re.compile(r"\bLOAD REPORT\b")
-_TRANSFORMERS_4 = re.compile(r"Some weights of \w{1,60} were not initialized|removed in version 5(?:\.0\.0)?[^\n]{0,40}(?:Trainer|Transformers)")
+_TRANSFORMERS_4 = re.compile(
+    r"Some weights of \w{1,60} were not initialized|removed in version 5(?:\.0\.0)?[^\n]{0,40}(?:Trainer|Transformers)"
+)
 _GPU = re.compile(
-    r"\b(?:Tesla |NVIDIA |Quadro |GeForce |RTX |GTX ){0,3}(?:(?:T4|P100|V100|K80|A100|H100|H200|L4|L40S?|A10G?|A40|A6000|A5000|A4000|P4)(?![\w.])(?:-[\w-]{1,24})?"
+    r"\b(?:Tesla |NVIDIA |Quadro |GeForce |RTX |GTX ){0,3}"
+    r"(?:(?:T4|P100|V100|K80|A100|H100|H200|L4|L40S?|A10G?|A40|A6000|A5000|A4000|P4)(?![\w.])(?:-[\w-]{1,24})?"
     r"|RTX\s?[A-Z]?\d{3,4}(?: ?(?:Ti|SUPER|Ada|Laptop GPU)){0,2}|GTX\s?\d{3,4}(?: Ti)?)"
 )
 _GPU_ABOUT = re.compile(r"\b(?:gpu|device|cuda|nvidia|tesla|geforce|card|hardware|accelerator)\b", re.IGNORECASE)
-_CPU = re.compile(r"\b(?:using |running on |device)\W{0,4}(?:device\W{0,3})?cpu\b|\bcuda (?:is )?available\W{1,4}false\b", re.IGNORECASE)
-_SIDE = re.compile(r"padding[ _]side['\"]?\W{1,4}(left|right)\b|\bpad(?:s|ding)?(?: on the| is)?:? (left|right)\b(?: side)?", re.IGNORECASE)
-_DTYPE = re.compile(r"(?:\bmodel\b|\bparam\w*|\bweights?\b|\bdecoder\b|\bencoder\b|\bqwen\S*|\bloaded\b)[^\n]{0,40}?\btorch\.(float32|bfloat16|float16)\b", re.IGNORECASE)  # noqa: E501
+_CPU = re.compile(
+    r"\b(?:using |running on |device)\W{0,4}(?:device\W{0,3})?cpu\b|\bcuda (?:is )?available\W{1,4}false\b", re.IGNORECASE
+)
+_SIDE = re.compile(
+    r"padding[ _]side['\"]?\W{1,4}(left|right)\b|\bpad(?:s|ding)?(?: on the| is)?:? (left|right)\b(?: side)?", re.IGNORECASE
+)
+_DTYPE = re.compile(
+    r"(?:\bmodel\b|\bparam\w*|\bweights?\b|\bdecoder\b|\bencoder\b|\bqwen\S*|\bloaded\b)[^\n]{0,40}?"
+    r"\btorch\.(float32|bfloat16|float16)\b",
+    re.IGNORECASE,
+)
 _LORA_START = re.compile(r"\bLoraConfig\(")
 _ENUM = re.compile(r"<[\w.]{1,60}: ('[^'<>]{0,60}'|\d{1,6})>")
 LORA_CHARS = 6_000

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from grader.model.base import Role
+from grader.observing.recorded_words import METRICS, TIER_WORD
 
 Split = Literal["train", "validation", "test"]
 Kind = Literal["difference", "ratio", "spread"]
@@ -48,45 +49,10 @@ _SPLITS: tuple[tuple[Split, re.Pattern[str]], ...] = (
 _RATIO = re.compile(r"\b(?:ratio|speed ?up|(?:times )?(?:slower|faster|larger|bigger|smaller)|relative|slow ?down)\b")
 _SPREAD = re.compile(r"\bstd(?:dev| dev|err)?\b|\bstandard (?:deviation|error)\b|\bsd\b|±")
 _DIFFERENCE = re.compile(r"\b(?:diff\w*|delta|gap|gains?|improvement|change|advantage|minus|drop)\b|[Δδ∆]")
-_DIFFERENCE_SIGN = re.compile(r"\b(?:dec|decoder|weighted|enc|encoder|lora|qwen)\w* ?[-−–] ?(?:the )?(?:enc|dec|unweighted|plain|full|modernbert)")
+_DIFFERENCE_SIGN = re.compile(
+    r"\b(?:dec|decoder|weighted|enc|encoder|lora|qwen)\w* ?[-−–] ?(?:the )?(?:enc|dec|unweighted|plain|full|modernbert)"
+)
 
-_METRICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(pattern))
-    for name, pattern in (
-        ("zero_f1_classes", r"\bzero(?:s|ed)?\b[\w .]{0,30}?\b(?:f ?1|class\w*|labels?|categor\w*)\b|\b(?:f ?1|class\w*|labels?)\b[\w .]{0,20}?\bzeros?\b"
-         r"|\b(?:n|num|number of) zeros?\b|\bzeros?$|\bdead classes\b|\bnever predicted\b|\b0 f1\b|\bf1 0 class\w*\b"
-         r"|\bclass\w* (?:with|at|having) (?:f ?1 )?(?:of )?0\b|\binvisible classes\b"),
-        ("trainable", r"\btrainable\b"),
-        ("batch_latency_ms", r"\b(?:ms|msec|milliseconds?|sec\w*|s|time|latency) (?:per )?batch\b|\bbatch (?:latency|time)\b"),
-        ("samples_per_second", r"\b(?:eval|test|train|predict) (?:samples|steps) per second\b"),
-        ("throughput", r"\bthroughput\b|\b(?:ex|exs|examples?|samples?|complaints?|texts?|docs?|documents?|items?|rows?|requests?|queries|sequences?|inferences?)(?: per)? (?:s|secs?|seconds?)\b|\b(?:qps|eps)\b"),
-        ("latency_tail_ms", r"\bp9[059]\b|\b9[059]th\b"),
-        ("latency_ms", r"\blatency\b|\b(?:ms|msec|milliseconds?|sec\w*|s|time|µs|us)(?: per)? (?:ex|example|sample|complaint|text|doc|document|item|row|request|query|sequence|instance|inference|prediction)\b"
-         r"|^ms$|\bms\b|\bper (?:example|sample|complaint)\b|\bp50\b"),
-        ("runtime", r"\b(?:eval|test|predict|inference) (?:run)?time\b|\btotal (?:time|seconds|s)\b|\belapsed\b"),
-        ("train_time", r"\btrain\w*[\w ]{0,20}(?:time|runtime|duration|minutes|min|took|seconds|hours)\b|\btook\b|\bfinished in\b|\bdone in\b|\bwall (?:time|clock)\b"),
-        ("memory", r"\b(?:memory|vram|gpu mem|peak mem\w*|allocated)\b"),
-        ("size", r"\b(?:checkpoint|adapter|file|disk|model) size\b|\bsize (?:mb|on disk)\b|^size$"),
-        ("parameters", r"\b(?:all|total|base|model|n|num)? ?(?:params?|parameters)\b"),
-        ("learning_rate", r"\blearning rate\b|\blr\b"),
-        ("grad_norm", r"\bgrad(?:ient)? norm\b"),
-        ("batch_size", r"\bbatch ?size\b|\bbs\b"),
-        ("max_length", r"\bmax (?:seq )?len\w*\b|\bseq\w* len\w*\b"),
-        ("rank", r"\b(?:lora )?rank\b|\blora r\b|^r$"),
-        ("alpha", r"\b(?:lora )?alpha\b"),
-        ("balanced_accuracy", r"\bbalanced acc\w*\b"),
-        ("top_k_accuracy", r"\btop ?\d+ ?acc\w*\b|\bacc\w* (?:at|top) ?\d+\b|\btop[35]\b"),
-        ("f1", r"\b(?:mean|macro|micro|eval|avg|average|test|val)? ?f ?(?:1|₁)\b|\bf ?measure\b|\bf score\b|\bmf1\b|\bmacrof1\b"),
-        ("accuracy", r"\bacc(?:uracy|uracies)?\b|\bfraction correct\b|\btop ?1\b"),
-        ("precision", r"\bprec(?:ision)?\b"),
-        ("recall", r"\brec(?:all)?\b"),
-        ("loss", r"\bloss(?:es)?\b"),
-        ("support", r"\bsupport\b|\b(?:n|num|number of|count of|train|test|val|class)? ?(?:examples|samples|rows|complaints|records|counts?)\b|^n$|\bn (?:train|test|val|ex)\b|\b(?:train|test) n\b|\b(?:train|test|val) size\b|\bfreq\w*\b"),
-        ("classes", r"\b(?:n|num|number of)? ?(?:classes|labels|categories)\b"),
-        ("epochs", r"\bepochs?\b"),
-        ("steps", r"\b(?:global )?steps?\b|\biterations?\b"),
-    )
-)  # fmt: skip
 _SHARE = re.compile(r"%|\bpercent\b|\bper ?cent\b|\bpct\b|\bshare\b|\bfraction\b")
 _AVERAGES = (("macro", re.compile(r"\bmacro\b|\bmf1\b|\bmacrof1\b|\bmean f ?1\b")), ("micro", re.compile(r"\bmicro\b")))
 _UNIT_WORDS = (
@@ -100,11 +66,6 @@ _RANGE = re.compile(
     r"(?:[<>≤≥]=?\s?\d{1,6})|(?<![\w.])\d{1,6}\s?(?:-|–|—|to|\.\.)\s?\d{1,6}(?![\w.])|(?<![\w.])\d{1,6}\+|"
     r"[(\[]\s?-?\d{1,7}(?:\.\d{1,6})?\s?,\s?(?:\d{1,7}(?:\.\d{1,6})?|inf)\s?[)\]]|"
     r"\b(?:under|over|below|above|at least|at most|fewer than|more than|less than)\s\d{1,6}"
-)
-_TIER_WORD = re.compile(
-    r"\b(?:(?:ultra|very|extremely|super|most|least|moderately) )?(?:rare(?:st)?|common(?:est)?|frequent|infrequent|medium|mid|middle|moderate|"
-    r"uncommon|abundant|head|tail|torso|few shot|many shot|medium shot|low freq\w*|high freq\w*|mid freq\w*)\b"
-    r"|\b(?:tier|bucket|bin|quartile|quintile|tercile|decile|group) ?[a-e\d]\b|\bq[1-5]\b|\b(?:bottom|top) \d+ ?(?:%|percent)"
 )
 _TIER_ALONE = re.compile(r"^(?:low|high|very low|very high|all|small|large|rest|others?)$")
 
@@ -202,11 +163,8 @@ def _models(words: str) -> tuple[Role | None, bool, tuple[Role, ...]]:
 
 
 def metric_of(words: str) -> str | None:
-    """The first metric whose words occur, most specific first; of several plain ones the last named."""
-    found = [(name, match) for name, pattern in _METRICS if (match := pattern.search(words))]
-    if not found:
-        return None
-    return found[0][0]
+    """The first metric whose words occur, the most specific first."""
+    return next((name for name, pattern in METRICS if pattern.search(words)), None)
 
 
 def _average(words: str) -> str | None:
@@ -254,7 +212,7 @@ def is_tier(text: str) -> bool:
     """It names a frequency tier, in words or as a range of counts."""
     text = text[:LABEL_CHARS]
     words = normal(text)
-    return bool(_TIER_WORD.search(words) or _RANGE.search(text.lower()) or _TIER_ALONE.match(words))
+    return bool(TIER_WORD.search(words) or _RANGE.search(text.lower()) or _TIER_ALONE.match(words))
 
 
 def has_range(text: str) -> bool:

@@ -29,14 +29,18 @@ _MASK = re.compile(
 _ZERO_F1 = re.compile(r"\bF1(?:[- ]?score)?\s?(?:={1,2}|of|<=|≤|is)?\s?0(?:\.0{1,4})?(?![\d.%])", re.IGNORECASE)
 _ABOUT_CLASSES = re.compile(r"class|categor|label|\bzero|# ?of|\bcount", re.IGNORECASE)
 _NOISE = re.compile(
-    r"^\s*<\w[^>]{0,200}>\s*$|it/s[\],]|s/it[\],]|\d%\||\|[█▏▎▍▌▋▊▉ ]{3,}\||━{4,}.{0,40}(?:MB|kB|GB)|^\s*(?:Requirement already|Collecting |Downloading |Using cached|"
+    r"^\s*<\w[^>]{0,200}>\s*$|it/s[\],]|s/it[\],]|\d%\||\|[█▏▎▍▌▋▊▉ ]{3,}\||━{4,}.{0,40}(?:MB|kB|GB)|"
+    r"^\s*(?:Requirement already|Collecting |Downloading |Using cached|"
     r"Installing |Building |Preparing |Found existing|Uninstalling|Successfully |Attempting |Stored in|Created wheel|Looking in)|"
-    r"Warning:|warnings\.warn|^\s*File \"|^\s*-{2,}>|https?://\S{40}|^\s*(?:INFO|DEBUG|WARNING)[: ]|\bMap(?: \(num_proc=\d+\))?:|^\s*\d+\s+(?:import|def|class|return)\b"
+    r"Warning:|warnings\.warn|^\s*File \"|^\s*-{2,}>|https?://\S{40}|^\s*(?:INFO|DEBUG|WARNING)[: ]|"
+    r"\bMap(?: \(num_proc=\d+\))?:|^\s*\d+\s+(?:import|def|class|return)\b"
 )
 _MODULE_TREE = re.compile(r"^\s*\(\w+\): \w+|^\s*\w+\.\w+\.\w+.*torch\.Size")
 _OF_TOTAL = re.compile(r"^\s?(?:/|of|out of)\s?$")
 _PAIR_GAP = re.compile(r"^\s*(?:vs?\.?|versus|/|\||,|→|->|and|&|–|—)\s*$", re.IGNORECASE)
-_CONNECTING = re.compile(r"\b(?:and|vs|versus|for|on|the|of|to|with|lora|model|but|is|was|has|while|at|base|ft|set|plus|gets?|reaches|score|value)\b")
+_CONNECTING = re.compile(
+    r"\b(?:and|vs|versus|for|on|the|of|to|with|lora|model|but|is|was|has|while|at|base|ft|set|plus|gets?|reaches|score|value)\b"
+)
 _LABEL_CUT = re.compile(r"[,;|]|\s{3,}|\. |\)\s|\band\b")
 _CLOSED_PARENTHESIS = re.compile(r"\([^()]{0,120}\)")
 _NEXT_LABEL = re.compile(r"[:=]\s?[~≈]?\s?$")
@@ -117,6 +121,8 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
             previous = token.end
             continue
         hints = _of_token(line[: token.start], left, right, token, said)
+        if _OF_TOTAL.match(right[:4]) and hints.metric in SHARES:
+            hints = replace(hints, metric=None, average=None)
         if said.suffix and hints.model is None and not hints.both:
             hints = replace(hints, model=whole_line.model, both=whole_line.both)
         code = next((hint for start, end, hint in fields if start <= token.start < max(end, start + 1)), NOTHING)

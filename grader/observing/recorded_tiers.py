@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from grader.model.base import Role
-from grader.model.finding import Citation
 from grader.model.observation import Number, TierTable
 from grader.observing.notebook import Cell
 from grader.observing.recorded_labels import has_range, is_tier
@@ -51,8 +50,9 @@ def _scores(number: Number) -> bool:
     return number.metric in F1_METRICS
 
 
-def _place(number: Number) -> tuple[int | None, int | None]:
-    return (number.citation.cell, number.citation.output) if number.citation else (None, None)
+def _place(number: Number) -> tuple[str, int | None, int | None]:
+    cited = number.citation
+    return (cited.where, cited.cell, cited.output) if cited else ("", None, None)
 
 
 def _table(
@@ -79,8 +79,3 @@ def tiers_defined(cells: Sequence[Cell]) -> bool:
         if _DEFINED_TEXT.search(cell.source) or any(_DEFINED_TEXT.search(item.text[:5_000]) for item in cell.outputs):
             return True
     return False
-
-
-def cited(citation: Citation | None, where: str) -> bool:
-    """The citation points into this document."""
-    return citation is not None and citation.where == where

@@ -26,7 +26,9 @@ _PIN = re.compile(r"(?<![\w-])(transformers|peft|torch)(?:\[[\w,]{1,30}\])?\s?==
 _TIER = re.compile(r"\btiers?\b|_tiers?\b|tier_|\brare|freq(?:uency)?_(?:bin|bucket|group)|\bbuckets?\b", re.IGNORECASE)
 _PER_CLASS = re.compile(r"classification_report|average\s?=\s?None|per_class|f1_per_|_per_class", re.IGNORECASE)
 _F1 = re.compile(r"f1", re.IGNORECASE)
-_COMPUTES = re.compile(r"\bgroupby\(|\bq?cut\(|\bfor\b|\.mean\(|f1_score|classification_report|\.merge\(|\.plot|\.bar|\.scatter|\.loc\[")
+_COMPUTES = re.compile(
+    r"\bgroupby\(|\bq?cut\(|\bfor\b|\.mean\(|f1_score|classification_report|\.merge\(|\.plot|\.bar|\.scatter|\.loc\["
+)
 
 
 def observe_source(evidence: Evidence, assignment: Assignment) -> tuple[Observation, ...]:
@@ -48,7 +50,9 @@ class _Key:
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
         models = assignment.models.items()
-        self._parts = tuple((role, facts.checkpoint, facts.head, facts.checkpoint_dtype, facts.architectures) for role, facts in models)
+        self._parts = tuple(
+            (role, facts.checkpoint, facts.head, facts.checkpoint_dtype, facts.architectures) for role, facts in models
+        )
         self._aliases = tuple(sorted(assignment.stage.hub_aliases.items()))
 
     def __hash__(self) -> int:

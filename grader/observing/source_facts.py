@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from grader.observing.source_walk import Walker
 
 _WEIGHTS_NAME = re.compile(r"weight|\bcw\b|_w$|^w$|alpha", re.IGNORECASE)
-_TARGETS: dict[str, Role] = {"Wqkv": "encoder", "Wo": "encoder", "Wi": "encoder", "q_proj": "decoder", "v_proj": "decoder", "o_proj": "decoder"}
+_TARGETS: dict[str, Role] = {
+    "Wqkv": "encoder", "Wo": "encoder", "Wi": "encoder", "q_proj": "decoder", "v_proj": "decoder", "o_proj": "decoder",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Facts:
     observations: list[Observation] = field(default_factory=list)
     configs: list[Lora] = field(default_factory=list)
     tokenizers: list[Tokenizer] = field(default_factory=list)
+    _about: list[tuple[Observation, Model]] = field(default_factory=list)
     _uses: list[_PaddingUse] = field(default_factory=list)
     _saved: list[_SavedFact] = field(default_factory=list)
     _weights: list[_Weights] = field(default_factory=list)
@@ -87,10 +90,12 @@ class Facts:
         assert self.walker is not None
         return self.walker.cite()
 
-    def note(self, observation: Observation) -> None:
-        """Keep a fact once."""
+    def note(self, observation: Observation, about: Model | None = None) -> None:
+        """Keep a fact once; `about` gives it the run that the model turns out to belong to."""
         if observation not in self.observations:
             self.observations.append(observation)
+            if about is not None:
+                self._about.append((observation, about))
 
     # which model
 
@@ -120,19 +125,20 @@ class Facts:
             Loaded(
                 source="source", model=model.role, citation=self.cite(), checkpoint=model.checkpoint,
                 dtype=dtype, dtype_given=is_given, quantized=quantized,
-            )
+            ),
+            model,
         )  # fmt: skip
         if labels is not None:
             self.note(TrainingSetup(source="source", model=model.role, citation=self.cite(), labels=labels))
 
     def cast(self, model: Model, dtype: str) -> None:
         """A model changed type before training."""
-        self.note(Cast(source="source", model=model.role, run=model.run, citation=self.cite(), dtype=dtype))
+        self.note(Cast(source="source", model=model.role, citation=self.cite(), dtype=dtype), model)
 
     def adapted(self, model: Model, lora: Lora) -> None:
         """A LoRA configuration was put on a model."""
         role = model.role or _role_of_targets(lora)
-        self.note(LoraConfigured(source="source", model=role, run=model.run, citation=lora.cited, config=lora.config))
+        self.note(LoraConfigured(source="source", model=role, citation=lora.cited, config=lora.config), model)
 
     # padding
 
@@ -267,7 +273,11 @@ class Facts:
                 self._unused(item)
         for record in self._manual.values():
             self._finish_manual(record)
-        return tuple(self.observations)
+        return tuple(self._with_run(item) for item in self.observations)
+
+    def _with_run(self, observation: Observation) -> Observation:
+        runs = {model.run for seen, model in self._about if seen == observation}
+        return observation.model_copy(update={"run": runs.pop()}) if len(runs) == 1 else observation
 
     def _finish_padding(self) -> None:
         uses = self._uses

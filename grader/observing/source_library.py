@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 _SAME_MODEL = frozenset(
     {"eval", "train", "cuda", "cpu", "requires_grad_", "merge_and_unload", "unload", "merge_adapter", "gradient_checkpointing_enable",
-     "get_base_model", "compile", "DataParallel", "deepcopy", "prepare_model_for_kbit_training", "prepare_model", "enable_input_require_grads",
-     "resize_token_embeddings", "share_memory", "to_bettertransformer"}
+     "get_base_model", "compile", "DataParallel", "deepcopy", "prepare_model_for_kbit_training", "prepare_model",
+     "enable_input_require_grads", "resize_token_embeddings", "share_memory", "to_bettertransformer"}
 )  # fmt: skip
 _CASTS = {"half": "float16", "bfloat16": "bfloat16", "float": "float32"}
 _POOLED = re.compile(r"hidden|last_hidden_state|\bhs\b|sequence_output|token_embed|features", re.IGNORECASE)

@@ -23,15 +23,18 @@ from grader.observing.source_values import (
 _COUNTING = frozenset({"bincount", "Counter", "value_counts"})
 _COUNT_METHODS = frozenset({"value_counts", "bincount"})
 _SAME = frozenset(
-    {"tensor", "array", "asarray", "as_tensor", "from_numpy", "FloatTensor", "Tensor", "Series", "list", "tuple", "dict", "sorted", "maximum",
-     "minimum", "clip", "clamp", "nan_to_num", "float32", "float64", "float", "where", "abs", "stack", "DataFrame", "copy", "deepcopy", "OrderedDict",
-     "fromiter", "normalize", "max", "min"}
+    {"tensor", "array", "asarray", "as_tensor", "from_numpy", "FloatTensor", "Tensor", "Series", "list", "tuple", "dict",
+     "sorted", "maximum", "minimum", "clip", "clamp", "nan_to_num", "float32", "float64", "float", "where", "abs", "stack",
+     "DataFrame", "copy", "deepcopy", "OrderedDict", "fromiter", "normalize"}
 )  # fmt: skip
 _SCALAR_METHODS = frozenset(
-    {"sum", "mean", "max", "min", "std", "median", "item", "keys", "nunique", "argmax", "argmin", "argsort", "tolist_keys", "numel", "dim", "any", "all"}
+    {"sum", "mean", "max", "min", "std", "median", "item", "keys", "nunique", "argmax", "argmin", "argsort", "numel", "dim",
+     "any", "all"}
 )  # fmt: skip
 _IDENTITY = frozenset({"compile", "DataParallel", "prepare_model", "unwrap_model", "deepcopy", "copy"})
-_STRING_METHODS = frozenset({"lower", "upper", "strip", "split", "replace", "startswith", "endswith", "format", "rstrip", "lstrip", "join"})
+_STRING_METHODS = frozenset(
+    {"lower", "upper", "strip", "split", "replace", "startswith", "endswith", "format", "rstrip", "lstrip", "join"}
+)
 RANGE = 300
 
 

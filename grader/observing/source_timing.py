@@ -30,11 +30,17 @@ from grader.observing.source_values import (
 if TYPE_CHECKING:
     from grader.observing.source_library import Library
 
-_CLOCK = re.compile(r"\b(?:perf_counter(?:_ns)?|monotonic|default_timer|process_time|elapsed_time)\s?\(|\btime\.time\s?\(|(?<![\w.])time\(\)|\btimeit\b|\.Timer\(")
+_CLOCK = re.compile(
+    r"\b(?:perf_counter(?:_ns)?|monotonic|default_timer|process_time|elapsed_time)\s?\(|"
+    r"\btime\.time\s?\(|(?<![\w.])time\(\)|\btimeit\b|\.Timer\("
+)
 _TRAINS = re.compile(r"\.train\(\s*(?:resume_from_checkpoint[^)]*)?\)|\.backward\(|\.fit\(|optimizer\.step\(")
 _SYNC = re.compile(r"\bsynchronize\s?\(|\bcuda\.Event\(|benchmark\.Timer|\.(?:item|cpu|tolist|numpy)\(\)")
 _WARM = re.compile(r"warm[\s_-]?up|\bwarm\b", re.IGNORECASE)
 _BATCH_NAME = re.compile(r"^(?:batch_?size|bs|eval_batch_size|batch|bsz|n_batch)$", re.IGNORECASE)
+_REPEATS_NAME = re.compile(
+    r"^(?:n_?)?(?:runs?|repeats?|iters?|trials?|n_iter|reps?|num_(?:runs|iters|repeats|batches)|n_batches)$", re.IGNORECASE
+)
 _ONE_TEXT = re.compile(r"^(?:text|t|txt|sample|example|sentence|doc|row|inp|complaint|x|s|query|ex)$", re.IGNORECASE)
 
 
@@ -244,7 +250,7 @@ def _repeats(token: TimingToken, env: Env) -> int | None:
     named = [
         value
         for name, value in env.names.items()
-        if re.match(r"^(?:n_?)?(?:runs?|repeats?|iters?|trials?|n_iter|reps?|num_(?:runs|iters|repeats|batches)|n_batches)$", name) and _is_count(value)
+        if _REPEATS_NAME.match(name) and _is_count(value)
     ]
     if found or named:
         return int(max([*found, *named]))
