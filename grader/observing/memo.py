@@ -1,0 +1,118 @@
+"""Reads a memo out of a submission: where it is, its parts, its sentences, its numbers traced to the outputs, its claims.
+
+It gives no points and judges no style; what it can't understand (another language, a drawing) it says it did not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from grader.model.assignment import Assignment
+from grader.model.evidence import Evidence
+from grader.model.memo import Memo, MemoNumber, MemoRead, Passage
+from grader.model.observation import Number, Observations
+from grader.model.rubric import Rubric
+from grader.observing.memo_claims import claims_of
+from grader.observing.memo_figures import decimal_comma, figures
+from grader.observing.memo_layout import Placed, place
+from grader.observing.memo_overlap import copied_words
+from grader.observing.memo_parts import parts_of
+from grader.observing.memo_subjects import subject_of
+from grader.observing.memo_text import Line, read_lines
+from grader.observing.memo_trace import Tracer, memo_number
+from grader.observing.memo_words import language_of, tags_of
+from grader.observing.notebook import read_cells
+
+MAX_CHARS = 400_000
+MAX_PASSAGES = 1_500
+MAX_NUMBERS = 3_000
+SENTENCE_CHARS = 1_500
+
+_SENTENCE = re.compile(r"(?<=[.!?])[\"”“')\]]?\s+(?=[\"„“'(\[+]?[A-ZÄÖÜÀ-Þ¿¡0-9.])|(?<=[。！？])\s*")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|ca|bzw|z\.b|etc|et al|resp|no|nr|fig|sec|acc|ex|cf|d\.h|p\.ej)\.)$", re.IGNORECASE)
+
+
+def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: Observations) -> Memo:
+    """The memo of one submission; one with nothing in it if the student wrote none."""
+    lines, truncated = _lines(evidence)
+    placed = place(lines, rubric, assignment.memo_aids)
+    passages = tuple(_passages(placed, assignment))[:MAX_PASSAGES]
+    written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
+    tracer = Tracer.of(seen, assignment.memo_aids.figures)
+    counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
+    total = sum(words for _, words in counts)
+    return Memo(
+        where="none" if not written else "document" if evidence.memo_text else "cells",
+        language=language_of(written),
+        parts=parts_of(placed, passages, rubric),
+        passages=passages,
+        numbers=tuple(_numbers(passages, tracer, comma=decimal_comma(written)))[:MAX_NUMBERS],
+        claims=claims_of(passages),
+        copied=sum(taken for taken, _ in counts) / total if total else 0.0,
+        outputs=sum(1 for item in seen.of(Number) if item.source == "recorded"),
+        truncated=truncated or len(passages) == MAX_PASSAGES,
+    )
+
+
+def memo_observation(memo: Memo) -> MemoRead:
+    """The memo as something that checks can look at."""
+    return MemoRead(source="recorded", memo=memo)
+
+
+def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
+    """All lines of text: a separate document first, then the notebook's text cells. Blocks are numbered through."""
+    texts: list[tuple[str, int | None]] = [(evidence.memo_text, None)] if evidence.memo_text else []
+    texts.extend((cell.source, cell.index) for cell in read_cells(evidence.notebook) if cell.kind != "code" and cell.source.strip())
+    left, offset = MAX_CHARS, 0
+    lines: list[tuple[Line, int | None]] = []
+    for text, cell in texts:
+        found = read_lines(text[: max(0, left)])
+        lines.extend((replace(line, block=line.block + offset), cell) for line in found)
+        offset = max((line.block for line, _ in lines), default=0) + 1
+        left -= len(text)
+    return lines, left < 0
+
+
+def _passages(placed: Iterable[Placed], assignment: Assignment) -> Iterator[Passage]:
+    for item in placed:
+        line = item.line
+        for text in [line.text] if line.kind in ("heading", "row") else sentences(line.text):
+            taken, words = copied_words(text, assignment.memo_aids)
+            yield Passage(
+                text=text,
+                cell=item.cell,
+                section=item.section,
+                kind=line.kind,
+                block=line.block,
+                header=line.header,
+                tags=tags_of(f"{text} {line.header}" if line.kind == "row" else text),
+                copied=taken / words if words else 0.0,
+                memo=item.memo,
+            )
+
+
+def sentences(text: str) -> list[str]:
+    """A paragraph's sentences; an abbreviation's full stop ends none."""
+    pieces: list[str] = []
+    for piece in _SENTENCE.split(text):
+        if not piece.strip():
+            continue
+        if pieces and _ABBREVIATION.search(pieces[-1]):
+            pieces[-1] += " " + piece.strip()
+        else:
+            pieces.append(piece.strip())
+    return [piece[:SENTENCE_CHARS] for piece in pieces]
+
+
+def _numbers(passages: tuple[Passage, ...], tracer: Tracer, *, comma: bool) -> Iterator[MemoNumber]:
+    for index, passage in enumerate(passages):
+        if passage.kind == "heading" or not passage.memo:
+            continue
+        named = tracer.named_in(passage.text)
+        for figure in figures(passage.text, comma=comma):
+            subject = subject_of(figure, passage)
+            if passage.section == "next" or {"expectation", "hypothesis"} & passage.tags:
+                subject = replace(subject, clear=False)
+            yield memo_number(figure, subject, tracer.trace(figure, subject, named), index)

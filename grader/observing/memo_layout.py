@@ -1,0 +1,160 @@
+"""Where the memo is and which part of it stands under which section's heading: by the heading's words, else by its number.
+
+Headings may be renamed, reordered, merged or missing. Under the wrong heading nothing is lost: the scoring reads the whole memo.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+from grader.model.memo import MemoAids
+from grader.model.rubric import Rubric
+from grader.observing.memo_text import Line, label_of
+from grader.observing.memo_words import normal
+
+MEMO_TITLE = re.compile(r"\b(?:memo|report|write-?up|homework questions?|bericht|informe|rapport|备忘录|报告)\b|备忘录|报告")
+_PROMPT = re.compile(
+    r"(?:write|type|put|enter|insert|add|your|double-?click|replace|edit) .{0,40}\b(?:here|this (?:cell|text|line)|to edit)\b|^\W*(?:todo|tbd|n/?a|xxx|\.\.\.|…|-)\W*$"
+    r"|^\W*your (?:answer|text|memo|analysis|response)\W*$|^\W*(?:begin|end) solution\W*$|^\W*[(\[]?\d{1,3} ?(?:points?|pts|punkte|puntos)[)\]]?\W*$"
+    r"|^\W*(?:ihre?|deine?) antwort(?: hier)?\W*$|^\W*(?:tu )?respuesta(?: aquí)?\W*$|^\W*在此.{0,10}\W*$"
+)
+_IMPERATIVE = re.compile(
+    r"^\W*(?:compare|describe|explain|discuss|analy[sz]e|report|use|write|state|identify|propose|translate|include|what|why|how|where|which|would|does|did|"
+    r"summari[sz]e|give|recommend|break|form|test|your)\b"
+)
+_POINTS = re.compile(r"\(?\d{1,3} ?(?:points?|pts|punkte|puntos|%|分)\)?")
+_STRIP = re.compile(r"[^\w&+/'’\- ]+")
+SIMILAR = 0.86
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A line with its cell and the section that it stands under."""
+
+    line: Line
+    cell: int | None
+    section: str | None = None
+    shared: tuple[str, ...] = ()
+    """All sections that the heading above it names."""
+    memo: bool = True
+    block: int = 0
+
+
+def key_of(text: str) -> str:
+    """A line as it is compared with the starter's prompts."""
+    return " ".join(_STRIP.sub(" ", normal(text)).split())
+
+
+def is_prompt(line: Line, aids: MemoAids) -> bool:
+    """The line is the starter's, or stands for an answer that was never written."""
+    plain = normal(line.text)
+    if _PROMPT.search(plain) and len(plain) < 120:
+        return True
+    if key_of(line.text) in aids.prompts:
+        return True
+    return line.emphasised and _IMPERATIVE.match(plain) is not None and len(plain) < 300
+
+
+def named_sections(line: Line, rubric: Rubric) -> tuple[str, ...]:
+    """The sections that a heading's words name; several for a merged heading."""
+    label = label_of(line.text)
+    words = key_of(_POINTS.sub(" ", label[1] if label and label[1] else line.text))
+    if not words or len(words.split()) > 14:
+        return ()
+    exact = [section.id for section in rubric.sections if any(_same(words, key_of(name)) for name in (*section.headings, section.title))]
+    if exact:
+        return tuple(exact[:1])
+    parts = [piece for piece in re.split(r"\b(?:and|und|y|et)\b|[&+/,;]|与|和|及", words) if piece.strip()]
+    inside = [section.id for section in rubric.sections if any(_contains(words, parts, key_of(name)) for name in section.headings)]
+    return tuple(dict.fromkeys(inside))
+
+
+def _same(words: str, name: str) -> bool:
+    return words == name or (len(name) > 7 and SequenceMatcher(None, words, name).ratio() >= SIMILAR)
+
+
+def _contains(words: str, parts: list[str], name: str) -> bool:
+    if not name.isascii() and name in words:
+        return True
+    whole = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None
+    return whole or any(_same(piece.strip(), name) for piece in parts)
+
+
+def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAids) -> list[Placed]:
+    """Every line of the student's with the section that it stands under; prompts are gone."""
+    placed = [Placed(line, cell) for line, cell in lines]
+    start = _start(placed, rubric)
+    numbered = _numbers_count(placed[start:], rubric)
+    ids = [section.id for section in rubric.sections]
+    current: tuple[str, ...] = ()
+    result: list[Placed] = []
+    for index, item in enumerate(placed):
+        line = item.line
+        if line.kind == "heading":
+            found = named_sections(line, rubric)
+            if not found and numbered and line.number and line.number <= len(ids) and index >= start:
+                found = (ids[line.number - 1],)
+            if found:
+                current = found
+            elif line.level <= 2 and index < start:
+                current = ()
+            if found or is_prompt(line, aids) or key_of(line.text) in aids.prompts:
+                result.append(replace(item, section=current[0] if current else None, shared=current))
+                continue
+        if is_prompt(line, aids):
+            continue
+        result.append(replace(item, section=current[0] if current else None, shared=current, memo=index >= start))
+    return _best_occurrences(result, bool(start))
+
+
+def _start(placed: list[Placed], rubric: Rubric) -> int:
+    """Where the memo begins: at a heading that says so, if sections or text follow it."""
+    titles = [
+        index
+        for index, item in enumerate(placed)
+        if item.line.kind == "heading" and item.line.level <= 7 and MEMO_TITLE.search(normal(item.line.text))
+        and not named_sections(item.line, rubric)
+    ]
+    for index in reversed(titles):
+        if sum(len(item.line.text.split()) for item in placed[index + 1 :] if item.line.kind != "heading") >= 15:
+            return index
+    return 0
+
+
+def _numbers_count(placed: list[Placed], rubric: Rubric) -> bool:
+    """Numbers alone are trusted only where three of them run through the memo and named headings don't contradict."""
+    ids = [section.id for section in rubric.sections]
+    seen: set[int] = set()
+    for item in placed:
+        number = item.line.number
+        if item.line.kind != "heading" or not number or number > len(ids):
+            continue
+        named = named_sections(item.line, rubric)
+        if named and ids[number - 1] not in named:
+            return False
+        seen.add(number)
+    return len(seen) >= 3
+
+
+def _best_occurrences(items: list[Placed], titled: bool) -> list[Placed]:
+    """Without a memo heading: a section that is headed twice (lab and memo) is where the student wrote more."""
+    if titled:
+        return items
+    runs: dict[str, dict[int, int]] = {}
+    run = -1
+    marks: list[int] = []
+    for item in items:
+        if item.line.kind == "heading" and item.section:
+            run += 1
+        marks.append(run)
+        if item.section and item.line.kind != "heading":
+            counts = runs.setdefault(item.section, {})
+            counts[run] = counts.get(run, 0) + len(item.line.text.split())
+    keep = {section: {number for number, words in counts.items() if words * 4 >= max(counts.values())} for section, counts in runs.items()}
+    return [
+        replace(item, section=None, shared=()) if item.section and mark not in keep.get(item.section, {mark}) else item
+        for item, mark in zip(items, marks, strict=True)
+    ]

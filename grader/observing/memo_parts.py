@@ -1,0 +1,97 @@
+"""Which sections a memo has: under a heading of their own, under a shared one, or only in what is written.
+
+A part counts as found by content when the memo holds the things that only this section is about; it says nothing on their quality.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from grader.model.memo import MemoPart, Passage
+from grader.model.rubric import Rubric
+from grader.observing.memo_layout import Placed
+
+_DIGITS = re.compile(r"\d")
+MIN_WORDS = 4
+"""Fewer words of the student's under a heading leave the part empty, unless there are numbers."""
+
+
+def parts_of(placed: Iterable[Placed], passages: tuple[Passage, ...], rubric: Rubric) -> tuple[MemoPart, ...]:
+    """One part per section of the rubric."""
+    headings: dict[str, Placed] = {}
+    for item in placed:
+        if item.line.kind == "heading":
+            for section in item.shared:
+                headings.setdefault(section, item)
+    return tuple(_part(section.id, headings.get(section.id), passages) for section in rubric.sections)
+
+
+def _part(section: str, heading: Placed | None, passages: tuple[Passage, ...]) -> MemoPart:
+    mine = [item for item in passages if item.section == section and item.kind != "heading"]
+    others = tuple(name for name in heading.shared if name != section) if heading else ()
+    if heading is not None and not others:
+        if _written(mine):
+            return MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell)
+        elsewhere = _by_content(section, passages)
+        found = MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell, empty=True)
+        return found if elsewhere is None else MemoPart(id=section, found="content", apart=False, cell=elsewhere.cell)
+    content = _by_content(section, passages)
+    if content is None:
+        return MemoPart(id=section, found="none")
+    apart = _stands_alone(section, content, passages)
+    if heading is not None:
+        return MemoPart(id=section, found="heading", heading=heading.line.text, shared_with=others, apart=apart, cell=heading.cell)
+    return MemoPart(id=section, found="content", apart=apart, cell=content.cell)
+
+
+def _written(passages: list[Passage]) -> bool:
+    text = " ".join(item.text for item in passages)
+    return len(text.split()) >= MIN_WORDS or _DIGITS.search(text) is not None or len(text) >= 12
+
+
+def _by_content(section: str, passages: tuple[Passage, ...]) -> Passage | None:
+    asks = _CONTENT.get(section)
+    if asks is None:
+        return None
+    return next((item for item in passages if item.kind != "heading" and item.memo and asks(item)), None)
+
+
+def _stands_alone(section: str, first: Passage, passages: tuple[Passage, ...]) -> bool:
+    """The paragraph that speaks of it speaks of no other section in the same breath."""
+    block = [item for item in passages if item.block == first.block and item.cell == first.cell and item.kind != "heading"]
+    asks = _CONTENT[section]
+    mine = sum(asks(item) for item in block)
+    rival = max((sum(other(item) for item in block) for name, other in _CONTENT.items() if name != section), default=0)
+    return mine >= rival
+
+
+def _systems(item: Passage) -> bool:
+    return _numeric(item) and bool({"encoder", "decoder"} & item.tags) and bool({"accuracy", "macro_f1"} & item.tags) and not (
+        {"weighted", "rare", "tier", "recommend"} & item.tags
+    )
+
+
+def _weighting(item: Passage) -> bool:
+    return "weighted" in item.tags and bool({"accuracy", "macro_f1", "hypothesis", "zero", "verdict"} & item.tags)
+
+
+def _per_class(item: Passage) -> bool:
+    return bool({"rare", "common", "tier", "middle"} & item.tags) and _numeric(item) and not {"recommend", "experiment", "weighted"} & item.tags
+
+
+def _deployment(item: Passage) -> bool:
+    return bool({"latency", "throughput"} & item.tags and _numeric(item)) or ("recommend" in item.tags and bool({"encoder", "decoder"} & item.tags) and "experiment" not in item.tags)
+
+
+def _next(item: Passage) -> bool:
+    return "bottleneck" in item.tags or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
+
+
+def _numeric(item: Passage) -> bool:
+    return _DIGITS.search(item.text) is not None
+
+
+_CONTENT: dict[str, Callable[[Passage], bool]] = {
+    "systems": _systems, "weighting": _weighting, "per_class": _per_class, "deployment": _deployment, "next": _next,
+}  # fmt: skip

@@ -1,0 +1,174 @@
+"""Markdown or HTML into lines, list items, table rows and headings, in order, as plain text.
+
+Markup is understood, not judged: `# Memo`, `<h2>`, a bold run-in and `Section 1:` all end up as headings. Nothing is rendered or run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from bs4 import BeautifulSoup, Tag
+from markdown_it import MarkdownIt
+
+CELL_CHARS = 60_000
+LINE_CHARS = 6_000
+WRAP_CHARS = 60
+"""A line shorter than this was ended by its author, not by an editor."""
+
+_BLOCKS = ("h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "tr", "pre", "blockquote", "dt", "dd", "div", "summary", "td", "section")
+_LABEL = re.compile(
+    r"^\W{0,4}(?:(?:section|part|teil|abschnitt|secci[oó]n|sección|partie|question|q|memo|results?|§|第)\s*)?"
+    r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|\s(?=[A-ZÄÖÜ]))\s*(?P<rest>.{0,90})$",
+    re.IGNORECASE,
+)
+_BARE = re.compile(
+    r"^\W{0,4}(?:section|part|teil|abschnitt|secci[oó]n|partie|question|q|results?|§|第)\s*(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\b\W*(?P<rest>.{0,90})$",
+    re.IGNORECASE,
+)
+_DIGIT = re.compile(r"^\W{0,3}(?P<number>[1-5])\W{0,3}$")
+_NUMBERS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
+_SENTENCE_INSIDE = re.compile(r"[.!?]\s+\S")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of text with its role."""
+
+    text: str
+    kind: Literal["heading", "prose", "item", "row"]
+    block: int
+    number: int | None = None
+    """A heading's or label's own number, 1 to 5."""
+    level: int = 9
+    """1 to 6 for real headings, 7 for a bold line, 8 for a labelled one; 9 for text."""
+    emphasised: bool = False
+    """The whole line is in italics, as prompts often are."""
+    header: str = ""
+    """For a row: the header cells, joined with ` | `."""
+
+
+_parser = MarkdownIt("commonmark", {"html": True, "breaks": False}).enable("table")
+
+
+def read_lines(markdown: str) -> list[Line]:
+    """The lines of one cell or document."""
+    soup = BeautifulSoup(_parser.render(markdown[:CELL_CHARS]), "lxml")
+    for tag in soup(["script", "style", "svg", "img", "template", "iframe", "object"]):
+        tag.decompose()
+    for line_break in soup("br"):
+        line_break.replace_with("\n")
+    return [line for number, tag in enumerate(_leaves(soup)) for line in _lines_of(tag, number)]
+
+
+def _leaves(soup: BeautifulSoup) -> Iterator[Tag]:
+    """Blocks that hold text of their own; a table row counts as one."""
+    for tag in soup.find_all(_BLOCKS):
+        if tag.name != "tr" and (tag.find_parent("tr") is not None or _only_wraps(tag)):
+            continue
+        yield tag
+
+
+def _only_wraps(tag: Tag) -> bool:
+    own = "".join(str(child) for child in tag.children if not isinstance(child, Tag))
+    return tag.find(_BLOCKS) is not None and not own.strip()
+
+
+def _lines_of(tag: Tag, block: int) -> Iterator[Line]:
+    if tag.name == "tr":
+        yield from _row(tag, block)
+        return
+    text = _own_text(tag)
+    if tag.name[0] == "h" and tag.name[1:].isdigit():
+        yield _heading(" ".join(text.split()), int(tag.name[1]), block)
+        return
+    strong = _leading_strong(tag)
+    for index, plain in enumerate(_unwrapped(text)):
+        yield from _line(plain[:LINE_CHARS], tag, block, strong if index == 0 else "")
+
+
+def _unwrapped(text: str) -> list[str]:
+    """A paragraph's lines, with those joined again that an editor has wrapped."""
+    lines: list[str] = []
+    for piece in text.split("\n"):
+        plain = " ".join(piece.split())
+        if not plain:
+            continue
+        wrapped = bool(lines) and len(lines[-1]) >= WRAP_CHARS and lines[-1][-1] not in ".!?:;。！？；：" and label_of(plain) is None
+        if wrapped or (lines and plain[0].islower() and label_of(lines[-1]) is None):
+            lines[-1] += " " + plain
+        else:
+            lines.append(plain)
+    return lines
+
+
+def _row(tag: Tag, block: int) -> Iterator[Line]:
+    cells = [" ".join(cell.get_text(" ").split()) for cell in tag.find_all(["td", "th"])]
+    table = tag.find_parent("table")
+    rows = table.find_all("tr") if table is not None else [tag]
+    if not any(cells) or (rows[0] is tag and len(rows) > 1 and tag.find("td") is None):
+        return
+    first = rows[0] if rows[0] is not tag else None
+    header = " | ".join(" ".join(cell.get_text(" ").split()) for cell in first.find_all(["td", "th"])) if first else ""
+    group = block - rows.index(tag) if tag in rows else block
+    yield Line(" | ".join(cells)[:LINE_CHARS], "row", group, header=header[:LINE_CHARS])
+
+
+def _own_text(tag: Tag) -> str:
+    """The block's text without that of blocks inside it."""
+    inner = {id(text) for child in tag.find_all(_BLOCKS) for text in child.find_all(string=True)}
+    return "".join(str(text) for text in tag.find_all(string=True) if id(text) not in inner)
+
+
+def _leading_strong(tag: Tag) -> str:
+    first = next((child for child in tag.children if isinstance(child, Tag) or str(child).strip()), None)
+    return " ".join(first.get_text().split()) if isinstance(first, Tag) and first.name in ("strong", "b", "u") else ""
+
+
+def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
+    kind: Literal["prose", "item"] = "item" if tag.name in ("li", "dd", "dt") else "prose"
+    emphasis = tag.find(["em", "i"], recursive=False)
+    emphasised = emphasis is not None and " ".join(emphasis.get_text().split()) == plain
+    if strong and len(strong) <= 90 and plain.startswith(strong):
+        yield _heading(strong, 7, block)
+        rest = plain[len(strong) :].lstrip(" :.-–—")
+        if rest:
+            yield Line(rest, kind, block)
+        return
+    number = _list_number(tag) if kind == "item" else None
+    label = label_of(plain)
+    if number is not None and len(plain) <= 90 and not _SENTENCE_INSIDE.search(plain):
+        yield Line(plain, "heading", block, number=number, level=8)
+    elif label is not None:
+        yield Line(plain, "heading", block, number=label[0], level=8)
+    else:
+        yield Line(plain, kind, block, emphasised=emphasised)
+
+
+def _list_number(tag: Tag) -> int | None:
+    parent = tag.parent
+    if parent is None or parent.name != "ol":
+        return None
+    start = str(parent.get("start") or "1")
+    siblings = parent.find_all("li", recursive=False)
+    number = (int(start) if start.isdigit() and len(start) < 4 else 1) + siblings.index(tag)
+    return number if number <= 5 else None
+
+
+def _heading(text: str, level: int, block: int) -> Line:
+    label = label_of(text)
+    return Line(text[:300], "heading", block, number=label[0] if label else None, level=level)
+
+
+def label_of(text: str) -> tuple[int, str] | None:
+    """`Section 3: Tiers` -> (3, "Tiers"); null for a line that is no label."""
+    if len(text) > 100 or _SENTENCE_INSIDE.search(text[4:]):
+        return None
+    match = _LABEL.match(text) or _BARE.match(text) or _DIGIT.match(text)
+    if match is None:
+        return None
+    found = match["number"].lower()
+    number = _NUMBERS.get(found) or int(found)
+    return number, (match.groupdict().get("rest") or "").strip()
