@@ -1,4 +1,4 @@
-"""Which two models does the course compare, at true size and as small stand-ins? Configurations only; loads no weights."""
+"""Which two models does the course compare, at true size and as small stand-ins? Loads no weights."""
 
 from __future__ import annotations
 

@@ -19,7 +19,6 @@ from nbclient.exceptions import CellExecutionError
 from reference.errors import ReferenceError
 
 
-
 def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None:
     """Executes `source` on the stage and writes it back with outputs and figures."""
     notebook = nbformat.read(source, as_version=4)

@@ -110,10 +110,11 @@ def _readme(provenance: dict[str, Any]) -> str:
         for repo, made in provenance["models"].items())
     return f"""# The stage of week 3
 
-Made by `python -m reference stage`; do not edit. Mounted read-only where a notebook is run again without network or GPU.
+Made by `python -m reference stage`; do not edit. Mounted read-only where a notebook runs again without
+network or GPU.
 
-- `hub/`: a Hugging Face cache with two stand-in checkpoints. Architecture, depth, module names, dtype and tokenizer behaviour
-  are the originals'; the width and the vocabulary ({provenance['vocabulary']} tokens) are tiny. They are no copies of the real weights.
+- `hub/`: a Hugging Face cache with two stand-in checkpoints. Architecture, depth, module names, dtype and
+  tokenizer behaviour are the originals'; width and vocabulary ({provenance['vocabulary']} tokens) are tiny.
 {models}
 - `data/`: generated complaints, 113 issues with a long tail: {rows['train']:,} for training, {rows['validation']} for
   validation, {rows['test']} for testing. No real complaint is in it.

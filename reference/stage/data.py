@@ -14,7 +14,7 @@ from reference.corpus.generator import Complaint, Corpus, long_tail, share_out
 TRAIN_ROWS = 3600
 VALIDATION_ROWS = 320
 TEST_ROWS = 740
-LARGEST = (1010, 520)
+LARGEST = (680, 520)
 LEAST = 4
 
 
@@ -49,11 +49,16 @@ def generate(corpus: Corpus) -> Splits:
 
 
 def save(splits: Splits, folder: Path) -> None:
+    """Writes the stage's tables."""
+    write(splits.labels, splits.parts, folder)
+
+
+def write(labels: list[str], parts: dict[str, list[Complaint]], folder: Path) -> None:
     """Writes `<part>.parquet` (text, label) and labels.json (its index is the label)."""
     folder.mkdir(parents=True, exist_ok=True)
     schema = pa.schema([("text", pa.string()), ("label", pa.int64())])
-    for part, rows in splits.parts.items():
+    for part, rows in parts.items():
         columns = [[row.text for row in rows], [row.label for row in rows]]
         pq.write_table(pa.table(columns, schema=schema), folder / f"{part}.parquet", compression="zstd")
-    names = json.dumps(splits.labels, indent=1, ensure_ascii=False)
+    names = json.dumps(labels, indent=1, ensure_ascii=False)
     (folder / "labels.json").write_text(names + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Stand-in checkpoints that have learnt something: masked-token training for the encoder, next-token for the decoder.
 
-Plain loops on one CPU thread, so that the same machine gives the same bits. The decoder reads more text than the encoder,
-as in the originals.
+Plain loops on one CPU thread, so that the same machine gives the same bits. The decoder reads more text
+than the encoder, as in the originals.
 """
 
 from __future__ import annotations

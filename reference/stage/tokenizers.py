@@ -1,6 +1,6 @@
-"""The two tokenizers, trained on the stage's own text, behaving as the originals do: special tokens, padding side, class.
+"""The two tokenizers, trained on the stage's own text, behaving as the originals do (special tokens, padding, class).
 
-Only the vocabulary is small. Files are spelled as in the original repositories, since notebooks and older libraries read them.
+Only the vocabulary is small. Files are spelled as in the original repositories, for older libraries.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is a run? One YAML file per run, read whole and checked; `scales` in it says what differs between small and full."""
+"""What is a run? One YAML file, read whole and checked; `scales` in it says what differs between small and full."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reference.errors import ReferenceError
+from reference.training.lora import Lora
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 Scale = Literal["standin", "full"]
@@ -20,19 +21,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Lora(Frozen):
-    """The adapter."""
+class Fault(Frozen):
+    """A mistake planted on purpose, with what it must do."""
 
-    r: int = Field(gt=0)
-    "Rank."
-    alpha: int = Field(gt=0)
-    "Scaling numerator."
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    "Dropout before the adapter."
-    targets: tuple[str, ...]
-    "Names of the linear layers to adapt."
-    head: str | None
-    "Name of the classification head, trained and saved whole; null freezes it (a planted fault)."
+    role: Literal["encoder", "decoder", "decoder_weighted"]
+    "The role that the faulty run pretends to fill."
+    leaves: Literal["accuracy", "macro_f1", "zero_f1_classes"]
+    "The metric that must lie outside that role's recorded range; named before the run."
 
 
 class RunConfig(Frozen):
@@ -66,6 +61,8 @@ class RunConfig(Frozen):
     "AdamW's."
     gradient_checkpointing: bool = False
     "Trades time for memory."
+    fault: Fault | None = None
+    "Set where the run is wrong on purpose."
 
 
 def names() -> list[str]:

@@ -31,7 +31,11 @@ class Method:
 
 def time_model(model: Any, tokenizer: Any, texts: Sequence[str], *, max_length: int, method: Method) -> dict[str, Any]:
     """Milliseconds per example of `model` as it is and, where it has an adapter, merged."""
-    batches = _batches(tokenizer, texts, max_length, method, next(model.parameters()).device)
+    return time_batches(model, _batches(tokenizer, texts, max_length, method, next(model.parameters()).device), method)
+
+
+def time_batches(model: Any, batches: list[Any], method: Method) -> dict[str, Any]:
+    """The same for batches that are ready."""
     found = {"batch": method.batch, "repeats": method.repeats, "device": _device_name(model),
              "unmerged": _timed(model, batches, method)}
     if hasattr(model, "merge_and_unload"):

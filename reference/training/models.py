@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from reference.errors import ReferenceError
-from reference.training.config import Lora, RunConfig
+from reference.training.lora import Lora
+
+if TYPE_CHECKING:
+    from reference.training.config import RunConfig
 
 
 def tokenizer(config: RunConfig) -> Any:
     """With the run's padding side and a padding token."""
-    loaded = AutoTokenizer.from_pretrained(_known(config.model))
+    loaded = AutoTokenizer.from_pretrained(config.model)
     loaded.padding_side = config.padding_side
     if loaded.pad_token is None:
         loaded.pad_token = loaded.eos_token
@@ -24,7 +26,7 @@ def tokenizer(config: RunConfig) -> Any:
 def classifier(config: RunConfig, labels: int, pad_token_id: int) -> Any:
     """The model in float32, with its adapter if the run has one."""
     model = AutoModelForSequenceClassification.from_pretrained(
-        _known(config.model), num_labels=labels, dtype=torch.float32)
+        config.model, num_labels=labels, dtype=torch.float32)
     model.config.pad_token_id = pad_token_id
     if config.pooling == "last_position":
         model.forward = _LastPosition(model)
@@ -42,12 +44,12 @@ def adapted(model: Any, lora: Lora) -> Any:
 
 def counts(model: Any) -> dict[str, int]:
     """Trainable and all parameters, as PEFT counts them."""
-    parameters = list(model.parameters())
-    return {"trainable": sum(p.numel() for p in parameters if p.requires_grad), "all": sum(p.numel() for p in parameters)}
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    return {"trainable": sum(size for size, trains in sizes if trains), "all": sum(size for size, _ in sizes)}
 
 
 class _LastPosition:
-    """Stands in for a decoder's forward and reads the last position whatever stands there: the planted pooling fault."""
+    """Stands in for a decoder's forward and reads the last position whatever stands there: a planted fault."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
@@ -59,9 +61,3 @@ class _LastPosition:
         logits = self._model.score(hidden)
         loss = torch.nn.functional.cross_entropy(logits, labels) if labels is not None else None
         return SequenceClassifierOutput(loss=loss, logits=logits)
-
-
-def _known(model: str) -> str:
-    if not model.strip():
-        raise ReferenceError("The configuration names no model.")
-    return model
