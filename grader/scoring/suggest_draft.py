@@ -1,0 +1,97 @@
+"""From what a rule found to a suggestion: parts with their points, how sure each is, and a range in steps.
+
+The middle of the range is what the guide's steps give for what was found; its width is what nobody but a reader can see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
+
+from grader.model.finding import Citation
+from grader.model.rubric import Criterion
+from grader.model.scorecard import Suggestion
+from grader.scoring.suggest_reading import Reading
+
+State = Literal["found", "contradicts", "not_found", "needs_reading"]
+MAX_CITATIONS = 6
+
+
+@dataclass
+class Draft:
+    """A suggestion in the making."""
+
+    reading: Reading
+    firm: bool = False
+    """Evidence decides; the range is narrow."""
+    spread: float = 0.0
+    """Points to either side that only a reader can settle."""
+    points: float = 0.0
+    ceiling: float | None = None
+    """The guide's cap for a common failing."""
+    seen: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    not_judged: list[str] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    citations: list[Citation] = field(default_factory=list)
+    contradicts: bool = False
+
+    def part(self, worth: float, credit: float, *, found: str, missing: str, places: list[int] | None = None) -> float:
+        """One step of the criterion: worth so many points, earned to this share."""
+        earned = worth * min(max(credit, 0.0), 1.0)
+        self.points += earned
+        if credit >= 0.3:
+            self.seen.append(found if credit > 0.6 else f"{found} (in part)")
+        if credit < 0.75:
+            self.missing.append(missing)
+        if credit > 0 and places:
+            self.places.extend(places[:2])
+        return earned
+
+    def cap(self, points: float, why: str) -> None:
+        """A common failing of the guide holds the criterion at this many points."""
+        self.ceiling = points if self.ceiling is None else min(points, self.ceiling)
+        self.missing.append(why)
+
+
+def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
+    """The range, the state and the evidence."""
+    top = float(criterion.max) if draft.ceiling is None else min(draft.ceiling, float(criterion.max))
+    middle = min(draft.points, top)
+    low, high = middle - draft.spread, middle + draft.spread
+    if draft.points == 0 and not draft.contradicts:
+        low, high = 0.0, min(draft.spread * 0.5, top)
+    if draft.reading.memo.language == "other":
+        low, high = min(low, middle) / 2, max(high, float(criterion.max))
+        draft.not_judged.append("The memo's language is not one that this program reads: only numbers were looked at.")
+    bounds = (_in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step))
+    return Suggestion(
+        low=bounds[0],
+        high=bounds[1],
+        state=_state(draft, criterion),
+        confidence="firm" if draft.firm and draft.reading.memo.language != "other" else "likely" if draft.spread <= float(criterion.max) / 5 else "open",
+        seen=tuple(dict.fromkeys(draft.seen)),
+        missing=tuple(dict.fromkeys(draft.missing)),
+        not_judged=tuple(dict.fromkeys(draft.not_judged)),
+        citations=_citations(draft),
+    )
+
+
+def _state(draft: Draft, criterion: Criterion) -> State:
+    if draft.contradicts:
+        return "contradicts"
+    if draft.reading.memo.language == "other" and not draft.firm:
+        return "needs_reading"
+    if draft.points <= 0:
+        return "not_found"
+    return "found" if draft.firm or draft.points >= float(criterion.max) * 0.25 else "needs_reading"
+
+
+def _citations(draft: Draft) -> tuple[Citation, ...]:
+    quotes = [draft.reading.cite(index) for index in dict.fromkeys(draft.places)]
+    return tuple(dict.fromkeys((*quotes[:MAX_CITATIONS], *draft.citations[:MAX_CITATIONS])))
+
+
+def _in_steps(points: float, step: Decimal) -> Decimal:
+    return (Decimal(str(round(points, 4))) / step).quantize(Decimal(1), rounding=ROUND_HALF_UP) * step

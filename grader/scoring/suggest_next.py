@@ -1,0 +1,125 @@
+"""Suggestions for the next experiment: bottleneck, experiment, metric and decision rule, feasibility."""
+
+from __future__ import annotations
+
+import re
+
+from grader.scoring.suggest_draft import Draft
+from grader.scoring.suggest_reading import Reading
+
+METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
+_DIGIT = re.compile(r"\d")
+_CHANGE = re.compile(
+    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|llm|1\.5b|epochs? (?:to|from)|class weights?|"
+    r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|temperature|sampl\w*|label\w*)\b|增加|合成"
+)
+
+
+def _home(reading: Reading) -> list[int]:
+    """Where the next step is written: its section, else what speaks of bottleneck and experiment."""
+    mine = [index for index, item in reading.written() if item.section == "next"]
+    if mine:
+        return mine
+    return reading.around(reading.find("bottleneck") + [place for place in reading.find("experiment", ("fixed", "threshold", "wish")) if reading.memo.passages[place].section is None], 2)
+
+
+def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
+    return frozenset().union(*(reading.memo.passages[place].tags for place in places)) if places else frozenset()
+
+
+def _wishes(reading: Reading, home: list[int]) -> bool:
+    """A list of wishes: several of the usual ones, and no design."""
+    tags = _tags(reading, home)
+    text = " ".join(reading.memo.passages[place].text.lower() for place in home)
+    count = len(re.findall(r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|augmentation|learning rate|rank|preprocess|rlhf|retrieval", text))
+    return count >= 2 and not {"fixed", "threshold"} <= tags
+
+
+def bottleneck(reading: Reading) -> Draft:
+    """5a: one bottleneck, shown in own results."""
+    draft = Draft(reading, spread=0.75)
+    home = _home(reading)
+    named = [place for place in home if "bottleneck" in reading.memo.passages[place].tags]
+    implied = named or [place for place in home if {"zero", "rare"} & reading.memo.passages[place].tags][:1]
+    credit = reading.own(named) if named else 0.5 if implied else 0.0
+    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
+    shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)]
+    draft.part(2.25, 1.0 if shown else 0.0, found="an own result that shows it", missing="the number of yours that shows it", places=shown)
+    if _wishes(reading, home):
+        draft.cap(1.0, "a list of wishes rather than one bottleneck")
+    draft.points *= 1.0 if reading.grounded >= 1 else 0.6
+    draft.not_judged.append("Whether this is the bottleneck that the results show.")
+    return draft
+
+
+def _shows(reading: Reading, place: int) -> bool:
+    """An own figure or a clearly named finding stands here, not a plan."""
+    item = reading.memo.passages[place]
+    numbers = [number for number in reading.numbers_in([place]) if number.kind == "value" and number.status in ("agrees", "rounded", "derived", "unsourced")]
+    return bool(numbers) or ("open" in item.tags and "bottleneck" not in item.tags) or "task_type" in item.text
+
+
+def experiment(reading: Reading) -> Draft:
+    """5b: one change, everything else fixed."""
+    draft = Draft(reading, spread=1.0)
+    home = _home(reading)
+    planned = [place for place in home if "experiment" in reading.memo.passages[place].tags]
+    draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
+    changed = [place for place in home if _CHANGE.search(reading.memo.passages[place].text.lower()) and ("experiment" in reading.memo.passages[place].tags or "fixed" in reading.memo.passages[place].tags)]
+    draft.part(1.75, reading.own(changed) if planned or changed else 0.0, found="what is changed", missing="what exactly is changed, and by how much", places=changed)
+    fixed = [place for place in home if "fixed" in reading.memo.passages[place].tags]
+    draft.part(1.75, 1.0 if fixed and (planned or changed) else 0.0, found="what is held fixed", missing="what is held fixed", places=fixed)
+    if _wishes(reading, home):
+        draft.cap(1.0, "several ideas, none of them designed")
+    draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
+    draft.not_judged.append("Whether the experiment attacks the bottleneck and could tell the explanations apart.")
+    return draft
+
+
+def decision(reading: Reading) -> Draft:
+    """5c: metric, threshold, what is done on either side."""
+    draft = Draft(reading, spread=0.5)
+    home = _home(reading)
+    metric = [place for place in home if set(METRIC) & reading.memo.passages[place].tags and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))]
+    draft.part(1.0, 1.0 if metric else 0.0, found="a metric", missing="the metric that decides", places=metric)
+    threshold = [place for place in home if "threshold" in reading.memo.passages[place].tags and _has_limit(reading, place)]
+    draft.part(1.5, 1.0 if threshold else 0.0, found="a value that decides", missing="the value you expect or require", places=threshold)
+    sides = [place for place in reading.around(threshold) if "both_sides" in reading.memo.passages[place].tags] if threshold else []
+    several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
+    draft.part(1.5, 1.0 if sides else 0.5 if several else 0.0, found="what is done on either side", missing="what you do above and below it", places=sides)
+    if reading.grounded < 0.8:
+        draft.points *= 0.7
+    draft.not_judged.append("Whether the rule would decide anything.")
+    return draft
+
+
+def _has_limit(reading: Reading, place: int) -> bool:
+    item = reading.memo.passages[place]
+    words = {"condition", "expectation", "both_sides"} & item.tags or re.search(r"[<>≥≤]", item.text)
+    limits = [number for number in reading.numbers_in([place]) if number.kind in ("planned", "difference") or 0 < abs(number.value) < 1 or number.unit in ("%", "points")]
+    return bool(words and limits)
+
+
+def feasible(reading: Reading) -> Draft:
+    """5d: what it costs, or why this one."""
+    draft = Draft(reading, spread=0.5)
+    home = _home(reading)
+    cost = [place for place in home if "cost" in reading.memo.passages[place].tags and {"hours", "hardware", "money", "cost"} & reading.memo.passages[place].tags and not _only_word(reading, place)]
+    draft.part(1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost)
+    other = [place for place in home if "alternative" in reading.memo.passages[place].tags and _rules_out(reading, place)]
+    draft.part(0.75, 1.0 if other else 0.0, found="why this one rather than the next best", missing="why this one rather than the next best", places=other)
+    if reading.grounded < 0.6:
+        draft.points *= 0.5
+    return draft
+
+
+def _only_word(reading: Reading, place: int) -> bool:
+    """Speaks of cost without any amount."""
+    text = reading.memo.passages[place].text.lower()
+    amount = _DIGIT.search(text) or re.search(r"\b(?:one|an|two|three|five|six|ten|twenty|half)\b", text)
+    return amount is None
+
+
+def _rules_out(reading: Reading, place: int) -> bool:
+    text = reading.memo.passages[place].text.lower()
+    return re.search(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ", text) is not None
