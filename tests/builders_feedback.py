@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ TODO = (
 )
 
 
+@cache
 def rubric() -> Rubric:
     return load_rubric(RUBRIC_FILE)
 
@@ -431,6 +433,7 @@ ENDED = Execution(
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
+@cache
 def states() -> dict[str, PageInput]:
     """A page for every state, by a name for its file."""
     long_finding = padded_right().model_copy(

@@ -135,7 +135,7 @@ def overview_view(data: OverviewInput) -> OverviewView:
         missed_checks=_missed_checks(data),
         missed_criteria=_missed_criteria(data),
         times=tuple(_times(data)),
-        similar=None if data.similar is None else tuple(_similar(data.similar, rows)),
+        similar=None if data.similar is None else tuple(_similar(data, data.similar, rows)),
         notes=tuple(clip(note, 400) for note in data.notes),
     )
 
@@ -147,7 +147,7 @@ def _row(data: OverviewInput, entry: StudentEntry) -> Row:
     ended = run.status not in ("ok", "skipped")
     return Row(
         name=clip(who.name or who.group or who.id, 120),
-        participant=clip(who.id, 80),
+        participant=clip(who.id, 120),
         group=clip(who.group or "", 80),
         link=page_name(who.id) if entry.has_page else "",
         status=STATUSES[card.status],
@@ -281,9 +281,11 @@ def _times(data: OverviewInput) -> Iterable[tuple[str, str]]:
         yield "Most memory", f"{max(memory):,.0f} MB"
 
 
-def _similar(pairs: Iterable[SimilarPair], rows: tuple[Row, ...]) -> Iterable[tuple[Row, Row, str, str]]:
-    by_id = {row.participant: row for row in rows}
+def _similar(
+    data: OverviewInput, pairs: Iterable[SimilarPair], rows: tuple[Row, ...]
+) -> Iterable[tuple[Row, Row, str, str]]:
+    by_id = {entry.submission.participant.id: row for entry, row in zip(data.students, rows, strict=True)}
     for pair in pairs:
-        first, second = (by_id.get(clip(name, 80)) for name in pair.participants)
+        first, second = (by_id.get(name) for name in pair.participants)
         if first and second:
             yield first, second, f"{pair.share:.0%}", clip(pair.why, 300)

@@ -108,9 +108,9 @@ def metric_plot(metric: str, value: float, expected: Interval | None, spread: Sp
 
 def shown(metric: str, value: float) -> str:
     """`57.1 %`, `0.243`, `38`."""
-    if metric == "accuracy":
+    if metric == "accuracy" and value <= 1:
         return f"{value * 100:.1f} %"
-    return f"{value:.0f}" if metric == "zero_f1_classes" else f"{value:.3f}"
+    return f"{value:.0f}" if metric == "zero_f1_classes" else f"{value:.3f}" if value <= 1 else f"{value:g}"
 
 
 def bars(rows: Sequence[tuple[str, str, float | None, str]]) -> tuple[Bar, ...]:

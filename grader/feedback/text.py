@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Controls that turn the direction of what follows, also beyond the text that they stand in; `dir` does that honestly.
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_CODE = re.compile(r"`([^`\n]+)`")
+_CODE = re.compile(r"`([^`\s](?:[^`\n]*[^`\s])?)`")
 
 
 def clean(text: str) -> str:
