@@ -18,7 +18,7 @@ from grader.observing.memo_claims import claims_of
 from grader.observing.memo_figures import decimal_comma, figures
 from grader.observing.memo_layout import Placed, place
 from grader.observing.memo_overlap import copied_words
-from grader.observing.memo_parts import parts_of
+from grader.observing.memo_parts import parts_of, speaks_of
 from grader.observing.memo_subjects import subject_of
 from grader.observing.memo_text import Line, read_lines
 from grader.observing.memo_trace import Tracer, memo_number
@@ -76,18 +76,23 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
 
 
 def _passages(placed: Iterable[Placed], assignment: Assignment) -> Iterator[Passage]:
+    last: str | None = None
     for item in placed:
         line = item.line
+        if line.kind == "heading":
+            last = item.section
         for text in [line.text] if line.kind in ("heading", "row") else sentences(line.text):
             taken, words = copied_words(text, assignment.memo_aids)
+            tags = tags_of(f"{text} {line.header}" if line.kind == "row" else text)
+            last = speaks_of(tags, text, item.shared) or last if len(item.shared) > 1 else item.section
             yield Passage(
                 text=text,
                 cell=item.cell,
-                section=item.section,
+                section=last,
                 kind=line.kind,
                 block=line.block,
                 header=line.header,
-                tags=tags_of(f"{text} {line.header}" if line.kind == "row" else text),
+                tags=tags,
                 copied=taken / words if words else 0.0,
                 memo=item.memo,
             )
@@ -111,8 +116,10 @@ def _numbers(passages: tuple[Passage, ...], tracer: Tracer, *, comma: bool) -> I
         if passage.kind == "heading" or not passage.memo:
             continue
         named = tracer.named_in(passage.text)
+        found: list[MemoNumber] = []
         for figure in figures(passage.text, comma=comma):
             subject = subject_of(figure, passage)
             if passage.section == "next" or {"expectation", "hypothesis"} & passage.tags:
                 subject = replace(subject, clear=False)
-            yield memo_number(figure, subject, tracer.trace(figure, subject, named), index)
+            found.append(memo_number(figure, subject, tracer.trace(figure, subject, named), index))
+        yield from tracer.complete(found)

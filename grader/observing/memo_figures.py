@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 
 _UNIT = (
-    r"(?P<unit>%|per ?cent\b|prozent\b|por ciento|percentage points?|points?\b|pts?\b|pp\b|punkte?n?\b|puntos?\b|个百分点|ms\b|msec\b|milliseconds?\b|millisekunden|milisegundos|毫秒|"
+    r"(?P<unit>(?i:%|per ?cent\b|prozent\b|por ciento|percentage points?|points?\b|pts?\b|pp\b|punkte?n?\b|puntos?\b|个百分点|ms\b|msec\b|milliseconds?\b|millisekunden|milisegundos|毫秒|"
     r"[x×](?![\w])|times\b|time\b(?!s)|-?fold\b|fach\b|mal\b|veces\b|倍|examples? ?/ ?s\w*|samples? ?/ ?s\w*|complaints? ?/ ?s\w*|ex ?/ ?s\w*|/ ?s\b|per second|a second|条/秒|"
-    r"seconds?\b|secs?\b|s\b|minutes?\b|minuten?\b|minutos?\b|mins?\b|分钟|hours?\b|hrs?\b|h\b|stunden\b|horas?\b|小时|[MG]B\b|"
-    r"[KkMBT](?![A-Za-z])|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b|万|亿)?"
+    r"seconds?\b|secs?\b|s\b|minutes?\b|minuten?\b|minutos?\b|mins?\b|分钟|hours?\b|hrs?\b|h\b|stunden\b|horas?\b|小时|[MG]B\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
+    r"[KkMBT](?![A-Za-z])|万|亿)?"
 )
 _NUMBER = re.compile(
     rf"(?<![A-Za-z0-9_.,/])(?<![A-Za-z]-)(?P<lead>[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?(?P<digits>\d{{1,3}}(?:[.,' ]\d{{3}})+(?:[.,]\d+)?(?!\d)|\d+[.,]\d+|\d+|[.]\d+)\s?-?{_UNIT}(?![A-Za-z_])"
@@ -34,9 +34,24 @@ _UNITS = (
 )
 _SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "mill": 1e6, "mio": 1e6, "bill": 1e9, "tril": 1e12, "thou": 1e3, "万": 1e4, "亿": 1e8}
 _WORDS = {
-    "twice": 2.0, "double": 2.0, "two times": 2.0, "three times": 3.0, "four times": 4.0, "doppelt": 2.0, "dreifach": 3.0, "dreimal": 3.0, "el doble": 2.0, "两倍": 2.0, "三倍": 3.0,
+    "twice": 2.0, "double": 2.0, "two times": 2.0, "two to one": 2.0, "three to one": 3.0, "four to one": 4.0, "three times": 3.0, "four times": 4.0, "doppelt": 2.0, "dreifach": 3.0, "dreifache": 3.0, "dreimal": 3.0, "el doble": 2.0, "两倍": 2.0, "三倍": 3.0,
 }  # fmt: skip
+_COUNTED = {
+    name: float(value)
+    for value, name in enumerate("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split(), 1)
+} | {"twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0}
+_COUNTED_UNIT = re.compile(r"(?<![a-z-])(?P<word>" + "|".join(_COUNTED) + r")(?: (?:extra|more|or \w+))? (?P<unit>minutes?|hours?|seconds?)\b")
+_CONFIGURATION = re.compile(
+    r"(?:week|woche|semana|semaine|section|sections|table|figure|fig\.|cell|part|rank|rang|\br ?[=:]|alpha ?[=:]?|batch(?:es)?(?: size)?(?: of)?|\bb ?=|seed|length|länge|epochs?|top-|step|"
+    r"批大小|第|lr ?[=:]?|dropout ?[=:]?)\s*[=:]?\s*$",
+    re.IGNORECASE,
+)
+_FACTOR = re.compile(r"(?:factor|faktor|ratio|factor de)(?: of| von| is)?:?\s*(?:about |around |~|≈)?$", re.IGNORECASE)
 _WORD_NUMBER = re.compile(r"(?<![a-z])(?:" + "|".join(_WORDS) + r")(?![a-rt-z])")
+
+
+CONFIGURATION = "configuration"
+"""`Figure.lead` of numbers that name or set something (week 2, r=16, batch 32) and are no results."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,10 @@ def figures(text: str, *, comma: bool = False) -> list[Figure]:
         Figure(match.group(0), _WORDS[match.group(0)], "x", 0, 1.0, match.start(), match.end(), False)
         for match in _WORD_NUMBER.finditer(spread.lower())
     )
+    found.extend(
+        Figure(match.group(0), _COUNTED[match["word"]], _unit(match["unit"])[0], 0, 1.0, match.start(), match.end(), False)
+        for match in _COUNTED_UNIT.finditer(spread.lower())
+    )
     return sorted(found, key=lambda figure: figure.start)
 
 
@@ -90,6 +109,11 @@ def _figure(match: re.Match[str], comma: bool) -> Figure | None:
         unit = "x"
     if lead in ("$", "€"):
         unit = "money"
+    before = match.string[max(0, match.start("digits") - 24) : match.start("digits")]
+    if _FACTOR.search(before) and not unit:
+        unit = "x"
+    if not decimals and not unit and _CONFIGURATION.search(before):
+        lead = CONFIGURATION
     value = float(plain) * scale * (-1 if match["sign"] in ("-", "−", "–") else 1)
     return Figure(match.group(0).strip(), value, unit, decimals, scale, match.start(), match.end(), bool(match["sign"]), lead)
 

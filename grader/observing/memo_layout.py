@@ -90,6 +90,7 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
     numbered = _numbers_count(placed[start:], rubric)
     ids = [section.id for section in rubric.sections]
     current: tuple[str, ...] = ()
+    level = 9
     result: list[Placed] = []
     for index, item in enumerate(placed):
         line = item.line
@@ -98,9 +99,9 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
             if not found and numbered and line.number and line.number <= len(ids) and index >= start:
                 found = (ids[line.number - 1],)
             if found:
-                current = found
-            elif line.level <= 2 and index < start:
-                current = ()
+                current, level = found, line.level
+            elif line.level <= min(level, 6):
+                current, level = (), 9
             if found or is_prompt(line, aids) or key_of(line.text) in aids.prompts:
                 result.append(replace(item, section=current[0] if current else None, shared=current))
                 continue

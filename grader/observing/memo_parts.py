@@ -36,13 +36,19 @@ def _part(section: str, heading: Placed | None, passages: tuple[Passage, ...]) -
         elsewhere = _by_content(section, passages)
         found = MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell, empty=True)
         return found if elsewhere is None else MemoPart(id=section, found="content", apart=False, cell=elsewhere.cell)
-    content = _by_content(section, passages)
+    content = (mine[0] if mine and heading is not None else None) or _by_content(section, passages)
     if content is None:
         return MemoPart(id=section, found="none")
-    apart = _stands_alone(section, content, passages)
+    apart = _stands_alone(section, passages)
     if heading is not None:
         return MemoPart(id=section, found="heading", heading=heading.line.text, shared_with=others, apart=apart, cell=heading.cell)
     return MemoPart(id=section, found="content", apart=apart, cell=content.cell)
+
+
+def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str | None:
+    """Which of the sections under a shared heading a sentence belongs to."""
+    probe = Passage(text=text, tags=tags)
+    return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
 
 
 def _written(passages: list[Passage]) -> bool:
@@ -57,17 +63,26 @@ def _by_content(section: str, passages: tuple[Passage, ...]) -> Passage | None:
     return next((item for item in passages if item.kind != "heading" and item.memo and asks(item)), None)
 
 
-def _stands_alone(section: str, first: Passage, passages: tuple[Passage, ...]) -> bool:
-    """The paragraph that speaks of it speaks of no other section in the same breath."""
-    block = [item for item in passages if item.block == first.block and item.cell == first.cell and item.kind != "heading"]
-    asks = _CONTENT[section]
-    mine = sum(asks(item) for item in block)
-    rival = max((sum(other(item) for item in block) for name, other in _CONTENT.items() if name != section), default=0)
-    return mine >= rival
+def _stands_alone(section: str, passages: tuple[Passage, ...]) -> bool:
+    """Some paragraph speaks of it more than of any other section."""
+    blocks: dict[int, list[Passage]] = {}
+    for item in passages:
+        if item.kind != "heading" and item.memo:
+            blocks.setdefault(item.block, []).append(item)
+    asks = _CONTENT.get(section)
+    if asks is None:
+        return True
+    for block in blocks.values():
+        mine = sum(asks(item) for item in block)
+        rival = max(sum(other(item) for item in block) for name, other in _CONTENT.items() if name != section)
+        if mine and mine >= rival:
+            return True
+    return False
 
 
 def _systems(item: Passage) -> bool:
-    return _numeric(item) and bool({"encoder", "decoder"} & item.tags) and bool({"accuracy", "macro_f1"} & item.tags) and not (
+    metrics = {"accuracy", "macro_f1", "zero", "trainable"} & item.tags
+    return _numeric(item) and (len(metrics) > 1 or ("accuracy" in metrics and bool({"encoder", "decoder"} & item.tags))) and not (
         {"weighted", "rare", "tier", "recommend"} & item.tags
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from grader.model.memo import CourseFigure, MemoNumber, NumberStatus
 from grader.model.observation import Number, Observations
 from grader.observing.memo_derive import Derived, derive
-from grader.observing.memo_figures import Figure
+from grader.observing.memo_figures import CONFIGURATION, Figure
 from grader.observing.memo_subjects import Subject
 
 FAMILIES = {
@@ -63,31 +63,68 @@ class Tracer:
 
     def trace(self, figure: Figure, subject: Subject, named: frozenset[str] = frozenset()) -> Match:
         """What the outputs say to one number, in a passage that names these classes and tiers."""
+        if figure.lead == CONFIGURATION:
+            return Match("untraced")
         if subject.kind in ("value", "planned"):
             fits = self._fitting(figure, subject, named)
+            lecture = self._course(figure, subject.metric)
+            if lecture is not None and lecture.unit in ("ms", "per_second") and not _specific(figure):
+                return Match("course", lecture.about)
             if fits:
                 return _agreement(figure, subject, fits)
+        week = self._course(figure, subject.metric)
+        if week is not None and week.baseline:
+            return Match("course", week.about)
         if subject.kind != "value" or figure.unit in ("min", "s", "h", "%", "money"):
             found = next((item for item in self.derived if _derived_fits(figure, item)), None)
             if found:
                 return Match("derived", found.how)
-        if (mine := self._course(figure)) is not None:
+        if (mine := self._course(figure, subject.metric)) is not None:
             return Match("course", mine.about)
         if subject.kind != "value" or not _traceable(figure, subject):
             return Match("untraced")
         return self._contradiction(figure, subject) or Match("unsourced")
 
+    def complete(self, found: list[MemoNumber]) -> Iterator[MemoNumber]:
+        """A passage's numbers, with whole numbers settled that follow accuracy and F1 without a word (`0.593, 0.278 and 29`)."""
+        homes = {tuple(key.split("/")[:2]) for item in found for key in item.keys if key.split("/")[2] in ("accuracy", "macro_f1") and key.endswith("/-")}
+        weeks = self._weeks(found)
+        for item in found:
+            if item in weeks:
+                yield item.model_copy(update={"status": "course", "output": weeks[item], "keys": frozenset(), "citation": None})
+                continue
+            zero = None if item.keys or item.unit or item.kind != "value" else self._zeros(item, homes)
+            yield item if zero is None else item.model_copy(
+                update={"status": "agrees", "output": zero.text, "metric": "zero_f1_classes", "model": zero.model, "run": zero.run, "keys": frozenset({key_of(zero)}), "citation": zero.citation}
+            )
+
+    def _weeks(self, found: list[MemoNumber]) -> dict[MemoNumber, str]:
+        """Figures of earlier weeks that stand together: then none of them is an own result that happens to round to it."""
+        about = {(item.value, item.unit): item.about for item in self.course if item.baseline}
+        mine = {item: about[(item.value, item.unit)] for item in found if (item.value, item.unit) in about and item.kind != "planned"}
+        return mine if len({text.split(",")[-1] for text in mine.values()}) < len(mine) else {}
+
+    def _zeros(self, item: MemoNumber, homes: set[tuple[str, ...]]) -> Number | None:
+        if item.value != round(item.value) or item.value < 1:
+            return None
+        return next(
+            (out for out in self.numbers if out.metric == "zero_f1_classes" and out.subject is None and out.value == item.value and tuple(key_of(out).split("/")[:2]) in homes),
+            None,
+        )
+
     def _fitting(self, figure: Figure, subject: Subject, named: frozenset[str]) -> list[Number]:
         fits = [item for item in self.numbers if fits_number(figure, item)]
-        if mine := [item for item in fits if item.subject in named and (item.metric in SHARES) == _is_share(figure)]:
+        if mine := [item for item in fits if item.subject in named and (item.metric in SHARES) == (figure.decimals > 0 or figure.value in (0, 1))]:
             return mine
         near = [item for item in fits if _compatible(subject, item)]
         if near or not _specific(figure):
             return near if _specific(figure) or subject.metric or subject.tier or _is_share(figure) else []
         return fits
 
-    def _course(self, figure: Figure) -> CourseFigure | None:
+    def _course(self, figure: Figure, metric: str | None = None) -> CourseFigure | None:
         written = {(abs(figure.value), figure.unit)}
+        if metric == "latency_ms" and not figure.unit:
+            written.add((figure.value, "ms"))
         if not figure.unit and figure.value < 1:
             written.add((round(figure.value * 100, 6), "%"))
         return next((item for item in self.course if (item.value, item.unit) in written), None)

@@ -44,7 +44,8 @@ def tiers(reading: Reading) -> Draft:
         draft.part(1.0, share if _THRESHOLD.search(text) else 0.0, found="the counts that define the tiers", missing="by which counts the tiers are drawn")
         counted = _CLASS_COUNT.search(text) or re.search(r"\bclasses\b|clases|klassen|类别数", text.lower())
         draft.part(0.5, share if counted else 0.0, found="the number of classes in each", missing="how many classes each tier holds")
-        zero = min(1.0, sum(len(group) for group in zeros.values()) / 3) if zeros else 1.0 if claimed and "zero" in text.lower() else 0.0
+        told = [place for place in reading.around(places, 1) if "zero" in reading.memo.passages[place].tags and len(reading.numbers_in([place])) >= 3]
+        zero = max(min(1.0, sum(len(group) for group in zeros.values()) / 3), 0.8 if told else 0.0)
         draft.part(1.5, zero * share, found="the zeros in each tier", missing="the zero-F1 classes in each tier")
     contradicting = [item for item in reading.memo.numbers if item.status == "contradicts" and item.subject in ("rare", "middle", "common")]
     if contradicting:

@@ -5,6 +5,7 @@ Everything is looked for in the whole memo, wherever it stands. Nothing here kno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from grader.model.observation import Number, Observations
 
 COPIED = 0.5
 """From this share of words in runs of the lecture, a sentence is the lecture's."""
+_DIGITS = re.compile(r"\D")
 SOURCED = ("agrees", "rounded")
 Tags = str | tuple[str, ...]
 
@@ -121,7 +123,8 @@ class Reading:
     @cached_property
     def own_figures(self) -> int:
         """How many different outputs the memo quotes."""
-        return len({key for item in self.memo.numbers if item.status in SOURCED for key in item.keys if not key.startswith("-")})
+        telling = [item for item in self.memo.numbers if item.status in SOURCED and len(_DIGITS.sub("", item.text).lstrip("0")) >= 3]
+        return len({key for item in telling for key in item.keys if not key.startswith("-")})
 
     @cached_property
     def unsourced(self) -> float:
@@ -135,7 +138,8 @@ class Reading:
         """How far reasoning can rest on own results: 1 with own figures, 0.75 where most have no source, 0.45 with hardly any."""
         if self.memo.outputs and self.own_figures >= 4 and self.unsourced <= 0.6:
             return 1.0
-        figures = sum(1 for item in self.memo.numbers if item.status in (*SOURCED, "unsourced", "contradicts") and item.metric)
+        telling = [item for item in self.memo.numbers if len(_DIGITS.sub("", item.text).lstrip("0")) >= 2]
+        figures = sum(1 for item in telling if item.status in (*SOURCED, "unsourced", "contradicts") and item.metric)
         return 0.8 if figures >= 6 else 0.6 if figures >= 3 else 0.45
 
     def cite(self, index: int) -> Citation:

@@ -48,7 +48,8 @@ def aggregates(reading: Reading) -> Draft:
 
 
 def _baseline(reading: Reading) -> float:
-    weeks = [item for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output]
+    at = {place for place in reading.find("full_ft")} | {place for place, item in reading.written() if item.section == "systems"}
+    weeks = [item for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output and item.passage in at]
     other = [item for item in reading.numbers_in(reading.find("full_ft")) if item.status in ("unsourced", "agrees", "rounded")]
     return 1.0 if weeks or (other and reading.find("full_ft", ("accuracy", "macro_f1"))) else 0.0
 
@@ -75,10 +76,12 @@ def differences(reading: Reading) -> Draft:
     exposure = reading.find("exposure")
     credit = min(1.0, 0.5 * len({item.value for item in tokens})) if tokens else 0.4 if exposure else 0.0
     draft.part(0.8, credit * reading.own(exposure), found="the pretraining", missing="the pretraining (2T, 18T tokens)", places=exposure)
-    used = reading.prose(reading.find(("architecture", "size", "exposure"), ("test_of", "reason", "not_controlled", "mechanism"), without="weighted"))
+    topics = ("architecture", "size", "exposure")
+    used = [place for place in reading.prose(reading.find(topics, ("test_of", "reason", "mechanism"), without=("weighted", "trainable"))) if reading.memo.passages[place].section not in ("per_class", "weighting", "next")]
+    listed = reading.prose(reading.find(topics, "not_controlled"))
     table = not reading.prose([index for index, _ in reading.written()])
-    used_credit = min(1.0, 0.35 * len(used)) * reading.own(used)
-    draft.part(2.5, used_credit * reading.grounded if draft.points else 0.0, found="used to read the results", missing="what the differences have to do with these results", places=used)
+    used_credit = min(1.0, 0.4 * len(used) + (0.4 if listed else 0.0)) * reading.own(used + listed)
+    draft.part(2.5, used_credit * reading.grounded if draft.points else 0.0, found="used to read the results", missing="what the differences have to do with these results", places=used or listed)
     if table:
         draft.points *= 0.6
     draft.not_judged.append("Whether the differences are really connected with the results.")
@@ -97,7 +100,7 @@ def efficiency(reading: Reading) -> Draft:
     told = reading.prose(reading.find("absolute"))
     credit = 1.0 if told and shares else 0.5 if counts and shares else 0.0
     draft.part(1.0, credit, found="absolute count beside the share", missing="the absolute count beside the per cent, and why the two differ", places=told)
-    buys = reading.prose(reading.find("buys"))
+    buys = reading.prose(reading.find("buys", without=("experiment", "bottleneck", "weighted")))
     concrete = [place for place in buys if reading.numbers_in([place]) or {"full_ft", "holds", "reason"} & reading.memo.passages[place].tags]
     credit = reading.own(buys) * (1.0 if concrete else 0.6) * max(reading.grounded, 0.5)
     draft.part(1.5, credit, found="what the saving buys", missing="what it buys: checkpoint, memory, merging", places=buys)

@@ -12,7 +12,7 @@ METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes
 
 def _hypotheses(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("hypothesis", section="weighting", anywhere=True))
-    found += reading.prose(reading.find("hypothesis", "weighted", anywhere=True))
+    found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
     return [place for place in dict.fromkeys(found) if "verdict" not in reading.memo.passages[place].tags or "before" in reading.memo.passages[place].tags]
 
 
@@ -79,6 +79,8 @@ def transfer(reading: Reading) -> Draft:
     weeks = [item for item in reading.memo.numbers if item.status == "course" and item.output.startswith("week 2")]
     mentions = reading.find("week2") + reading.find("encoder", "weighted")
     places = [item.passage for item in weeks] or mentions
+    beside = {item.passage for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output}
+    weeks = [item for item in weeks if item.passage in beside or reading.around([item.passage]) and "week2" in _tags(reading, reading.around([item.passage]))]
     credit = reading.own(places) if weeks else 0.35 if reading.find("week2") else 0.0
     draft.part(1.5, credit, found="week 2's figures", missing="the encoder's figures of week 2", places=places)
     compared = [place for place in reading.prose(reading.around(places)) if _is_relative(reading, place)]
@@ -88,6 +90,10 @@ def transfer(reading: Reading) -> Draft:
     known = reading.quoted("decoder", "macro_f1", run="weighted").credit >= 1
     draft.part(2.5, share * (1.0 if known else 0.3), found="both changes on one scale", missing="both changes on one scale: relative, or tier by tier", places=compared or hinted)
     return draft
+
+
+def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
+    return frozenset().union(*(reading.memo.passages[place].tags for place in places)) if places else frozenset()
 
 
 def _is_relative(reading: Reading, place: int) -> bool:
