@@ -39,7 +39,10 @@ def _steps(late: int, policy: LatePolicy) -> tuple[Decimal, str]:
     if not reached:
         return Decimal(0), ""
     after, points = max(reached, key=lambda step: step[0])
-    return points, f"{_words(late)} late, more than {_words(int(after.total_seconds()))}: {format_points(points)} points"
+    return (
+        points,
+        f"{_words(late)} late, more than {_words(int(after.total_seconds()))}: {format_points(points)} points",
+    )
 
 
 def _words(seconds: int) -> str:

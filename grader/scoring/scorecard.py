@@ -23,7 +23,7 @@ ZERO = Decimal(0)
 SHARE = {"passed": Decimal(1), "partial": Decimal("0.5"), "failed": ZERO}
 
 
-def score(  # noqa: PLR0913  (everything that a mark depends on, each by name)
+def score(
     rubric: Rubric,
     submission: Submission,
     *,
