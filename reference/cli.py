@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reference.errors import ReferenceError
+from reference.errors import RunError
 
 if TYPE_CHECKING:
     from reference.training.run import Order
@@ -32,7 +32,7 @@ class _Group(click.Group):
         """As click does, but for our own errors."""
         try:
             return super().invoke(context)
-        except ReferenceError as error:
+        except RunError as error:
             click.echo(f"error: {error}", err=True)
             raise SystemExit(2) from error
 
@@ -56,9 +56,9 @@ class Where:
         """Settles the process and reads the tables. The hub must be chosen before transformers is imported."""
         hub = self.hub or (STAGE / "hub" if self.scale == "standin" else None)
         if hub and not hub.is_dir():
-            raise ReferenceError(f"There is no hub cache at {hub}. Build it with `python -m reference stage`.")
+            raise RunError(f"There is no hub cache at {hub}. Build it with `python -m reference stage`.")
         if self.scale == "full" and self.data is None:
-            raise ReferenceError("Scale full needs --data; `python -m reference data COMPLAINTS.csv --out DIR` makes it.")
+            raise RunError("Scale full needs --data; `python -m reference data COMPLAINTS.csv --out DIR` makes it.")
         if hub:
             os.environ |= {"HF_HUB_CACHE": str(hub.resolve()), "HF_HUB_OFFLINE": "1"}
         from reference import runtime
@@ -182,7 +182,7 @@ def verify(fresh: int, *, from_seed: int, where: Where) -> None:
     """Hold fresh seeds and planted faults against the recorded ranges; exit 1 if they don't fall as they must."""
     path = EXPECTED / f"{where.scale}.json"
     if not path.is_file():
-        raise ReferenceError(f"{path} is missing: `python -m reference record --scale {where.scale}` makes it.")
+        raise RunError(f"{path} is missing: `python -m reference record --scale {where.scale}` makes it.")
     tables = where.prepare()
     from reference.training import config, report
 

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class ReferenceError(Exception):
+class RunError(Exception):
     """Something a person has to mend: a config, a data file, a missing model. The message says what, where and how."""

@@ -16,7 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from reference.errors import ReferenceError
+from reference.errors import RunError
 
 
 def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None:
@@ -31,7 +31,7 @@ def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None
         try:
             _execute(client, notebook, os.environ | environment)
         except CellExecutionError as error:
-            raise ReferenceError(f"The source notebook fails on the stage: {error}") from error
+            raise RunError(f"The source notebook fails on the stage: {error}") from error
     for cell in notebook.cells:
         _tidy(cell)
     nbformat.validate(notebook)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from reference.corpus.generator import Complaint
-from reference.errors import ReferenceError
+from reference.errors import RunError
 
 TEXT = "Consumer complaint narrative"
 ISSUE = "Issue"
@@ -67,25 +67,25 @@ def _collect(path: Path) -> dict[str, list[str]]:
                 seen.add(plain.lower())
                 by_issue.setdefault(issue.strip(), []).append(plain)
     if not by_issue:
-        raise ReferenceError(f"{path}: no row has both a narrative and an issue.")
+        raise RunError(f"{path}: no row has both a narrative and an issue.")
     return by_issue
 
 
 def _chunks(path: Path) -> Iterator[pd.DataFrame]:
     if not path.is_file():
-        raise ReferenceError(f"{path} does not exist. Download the complaint table as CSV and name it here.")
+        raise RunError(f"{path} does not exist. Download the complaint table as CSV and name it here.")
     try:
         for chunk in pd.read_csv(path, usecols=[TEXT, ISSUE], dtype=str, chunksize=100_000):
             yield chunk.dropna()
     except ValueError as error:
-        raise ReferenceError(f"{path}: a CSV with the columns {TEXT!r} and {ISSUE!r} is needed: {error}") from error
+        raise RunError(f"{path}: a CSV with the columns {TEXT!r} and {ISSUE!r} is needed: {error}") from error
 
 
 def _enough(by_issue: dict[str, list[str]], selection: Selection) -> dict[str, list[str]]:
     ranked = sorted(by_issue, key=lambda issue: (-len(by_issue[issue]), issue))[:selection.classes]
     kept = [issue for issue in ranked if len(by_issue[issue]) >= selection.least]
     if len(kept) < selection.classes:
-        raise ReferenceError(f"Only {len(kept)} issues have at least {selection.least} different narratives; "
+        raise RunError(f"Only {len(kept)} issues have at least {selection.least} different narratives; "
                              f"{selection.classes} are asked for. Use a larger table or fewer classes.")
     return {issue: by_issue[issue] for issue in kept}
 

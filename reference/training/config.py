@@ -8,7 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reference.errors import ReferenceError
+from reference.errors import RunError
 from reference.training.lora import Lora
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -74,22 +74,22 @@ def load(name: str, scale: Scale, *, folder: Path = CONFIGS) -> RunConfig:
     """The run `name` at `scale`."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise ReferenceError(f"There is no run called {name!r}. Runs: {', '.join(names())}.")
+        raise RunError(f"There is no run called {name!r}. Runs: {', '.join(names())}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise ReferenceError(f"{path.name} is not valid YAML: {error}") from error
+        raise RunError(f"{path.name} is not valid YAML: {error}") from error
     return _checked(path, content, scale)
 
 
 def _checked(path: Path, content: Any, scale: Scale) -> RunConfig:
     if not isinstance(content, dict):
-        raise ReferenceError(f"{path.name} must hold keys and values, as the other files in {path.parent.name}/ do.")
+        raise RunError(f"{path.name} must hold keys and values, as the other files in {path.parent.name}/ do.")
     scales = content.pop("scales", {})
     if scale not in scales:
-        raise ReferenceError(f"{path.name} can't run at scale {scale}: it has {', '.join(scales) or 'no scales'}.")
+        raise RunError(f"{path.name} can't run at scale {scale}: it has {', '.join(scales) or 'no scales'}.")
     try:
         return RunConfig.model_validate({"name": path.stem, **content, **(scales[scale] or {})})
     except ValidationError as error:
         lines = [f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}" for found in error.errors()]
-        raise ReferenceError(f"{path.name}, scale {scale}: " + "; ".join(lines)) from error
+        raise RunError(f"{path.name}, scale {scale}: " + "; ".join(lines)) from error

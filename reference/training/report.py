@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from reference.errors import ReferenceError
+from reference.errors import RunError
 from reference.training import config, recording
 
 Result = dict[str, Any]
@@ -49,7 +49,7 @@ def latest(folder: Path, names: Iterable[str]) -> dict[str, Result]:
     for name in names:
         paths = sorted((folder / name).glob("seed-*/result.json"), key=lambda path: int(path.parent.name[5:]))
         if not paths:
-            raise ReferenceError(f"{folder / name} holds no result. Runs: {', '.join(config.names())}; "
+            raise RunError(f"{folder / name} holds no result. Runs: {', '.join(config.names())}; "
                                  f"`python -m reference run {name}` makes one.")
         found[name] = json.loads(paths[-1].read_text(encoding="utf-8"))
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reference.errors import ReferenceError
+from reference.errors import RunError
 
 PARTS = ("train", "validation", "test")
 
@@ -35,7 +35,7 @@ class Tables:
 def load(folder: Path) -> Tables:
     """Reads `<part>.parquet` and labels.json from `folder`."""
     if not (folder / "labels.json").is_file():
-        raise ReferenceError(
+        raise RunError(
             f"{folder} holds no labels.json. Make it with `python -m reference stage` or `python -m reference data`.")
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     parts = {part: _read(folder / f"{part}.parquet", len(labels)) for part in PARTS}
@@ -44,12 +44,12 @@ def load(folder: Path) -> Tables:
 
 def _read(path: Path, labels: int) -> pd.DataFrame:
     if not path.is_file():
-        raise ReferenceError(f"{path} is missing.")
+        raise RunError(f"{path} is missing.")
     table = pd.read_parquet(path)
     if not {"text", "label"} <= set(table.columns):
-        raise ReferenceError(f"{path} must have the columns text and label; it has {', '.join(table.columns)}.")
+        raise RunError(f"{path} must have the columns text and label; it has {', '.join(table.columns)}.")
     if table.empty or not table["label"].between(0, labels - 1).all():
-        raise ReferenceError(f"{path}: every label must lie between 0 and {labels - 1}, and there must be rows.")
+        raise RunError(f"{path}: every label must lie between 0 and {labels - 1}, and there must be rows.")
     return table[["text", "label"]]
 
 
