@@ -15,6 +15,8 @@ from grader.model.finding import Citation
 OUTPUT_CHARS = 200_000
 """Longest text kept of one output: its beginning and, where it is longer, its end."""
 TOTAL_CHARS = 4_000_000
+OUTPUT_LINES = 4_000
+"""Likewise by lines."""
 LINE_CHARS = 2_000
 SOURCE_CHARS = 200_000
 CELLS = 2_000
@@ -120,7 +122,9 @@ def clean(text: str) -> str:
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     text = text.replace("\r\n", "\n")
-    lines = (line if "\r" not in line else _last_state(line) for line in text.split("\n"))
+    lines = [line if "\r" not in line else _last_state(line) for line in text.split("\n")]
+    if len(lines) > OUTPUT_LINES:
+        lines = [*lines[: OUTPUT_LINES * 3 // 4], "...", *lines[-OUTPUT_LINES // 4 :]]
     return _CONTROL.sub("", "\n".join(line[:LINE_CHARS] for line in lines).replace("\xa0", " ").replace("\u202f", " "))
 
 

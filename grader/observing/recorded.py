@@ -6,13 +6,14 @@ All of it is the student's claim (source `recorded`). Words that leave a questio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from grader.model.assignment import Assignment
 from grader.model.evidence import Evidence
 from grader.model.finding import Citation
 from grader.model.observation import Number, Observation
-from grader.observing.notebook import Cell, Output, read_cells
+from grader.observing.notebook import Cell, Output, clean, read_cells
 from grader.observing.recorded_dicts import dict_numbers, parse
 from grader.observing.recorded_facts import facts_of_output, trainables
 from grader.observing.recorded_grids import Grid, blocks, html_grids, html_text
@@ -27,8 +28,8 @@ from grader.observing.source_cells import parse as parse_code
 
 _F1_CODE = re.compile(r"f1", re.IGNORECASE)
 _OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
-MEMO_CHARS = 200_000
 MAX_NUMBERS = 6_000
+MAX_OF_CELL = 20_000
 MAX_UNNAMED = 1_500
 """So many numbers that no word explains are kept, for tracing the memo's."""
 
@@ -50,8 +51,9 @@ def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observa
         for output in cell.outputs:
             facts.extend(facts_of_output(cell, output, far))
         only_f1 = bool(_F1_CODE.search(cell.source)) and not _OTHER_CODE.search(cell.source)
-        numbers.extend(_settled(item, average, only_f1) for item in _cell_numbers(cell, far))
-    kept = tuple(_bounded(numbers))
+        found = islice(_cell_numbers(cell, far), MAX_OF_CELL)
+        numbers.extend(_bounded(_settled(item, average, only_f1) for item in found))
+    kept = tuple(_bounded(numbers[:MAX_NUMBERS]))
     memo = _memo_numbers(cells, evidence.memo_text)
     return (*facts, *trainables(list(kept)), *tier_tables((*kept, *memo), cells), *kept)
 
@@ -59,9 +61,9 @@ def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observa
 def _memo_numbers(cells: tuple[Cell, ...], memo: str | None) -> list[Number]:
     """Numbers of tables in the memo: only to see whether it breaks F1 down; they are no outputs and are not kept."""
     texts = [(cell.index, cell.source) for cell in cells if cell.kind == "markdown" and "|" in cell.source]
-    outputs = [Output(index, 0, "result", text) for index, text in texts]
+    outputs = [Output(index, 0, "result", clean(text)) for index, text in texts]
     if memo and "|" in memo:
-        outputs.append(Output(-1, 0, "result", memo[:MEMO_CHARS]))
+        outputs.append(Output(-1, 0, "result", clean(memo)))
     found: list[Number] = []
     for output in outputs:
         scope = Scope(NOTHING, Templates(None))
@@ -125,7 +127,7 @@ def _series_name(text: str) -> Hints:
     last = text.rstrip().rsplit("\n", 1)[-1]
     if not last.startswith("Name: ") or "dtype:" not in last:
         return NOTHING
-    return read(last[6:].split(", ")[0])
+    return read(last[6:].rpartition(", dtype")[0])
 
 
 def _settled(number: Number, average: str | None, only_f1: bool) -> Number:
@@ -138,9 +140,10 @@ def _settled(number: Number, average: str | None, only_f1: bool) -> Number:
     return number
 
 
-def _bounded(numbers: list[Number]) -> Iterator[Number]:
+def _bounded(numbers: Iterable[Number]) -> Iterator[Number]:
+    """Named numbers, and some of those that no word explains."""
     unnamed = 0
-    for number in numbers[:MAX_NUMBERS]:
+    for number in numbers:
         unnamed += number.metric is None
         if number.metric is not None or unnamed <= MAX_UNNAMED:
             yield number

@@ -20,7 +20,7 @@ CELL_CHARS = 300
 _BARS = re.compile(r"[|│┃║]")
 _RULE = re.compile(r"^[\s\-=+|:─━═╌┄┼┿╇╋╪┬┴├┤┌┐└┘╭╮╰╯│┃║╒╕╘╛╞╡╤╧┡┩╔╗╚╝╠╣╦╩╬┏┓┗┛┳┻*_~]+$")
 _GAP = re.compile(r" {2,}|\t+")
-_LABELLED = re.compile(r"[:=]\s{0,3}[-+~]?\d")
+_LABELLED = re.compile(r"(?<!\br)(?<!\bk)(?<!rank)(?<!alpha)(?<!lr)\s{0,3}[:=]\s{0,3}[-+~]?\d")
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def blocks(text: str) -> list[Line | Grid]:
     while at < len(lines):
         grid, after = _piped(lines, at) if _BARS.search(lines[at]) else _aligned(lines, at)
         if grid is None:
-            found.append(Line(lines[at]))
-            at += 1
+            after = max(after, at + 1)
+            found.extend(Line(line) for line in lines[at:after])
         else:
             _append(found, grid)
-            at = after
+        at = after
     return found
 
 
@@ -79,14 +79,19 @@ def _piped(lines: list[str], start: int) -> tuple[Grid | None, int]:
     rows: list[tuple[str, ...]] = []
     quotes: list[str] = []
     at = start
+    if _is_prose(_split_bars(lines[start])) and not is_rule(lines[start]):
+        return None, start + 1
     while at < len(lines) and len(rows) <= ROWS and (is_rule(lines[at]) or _BARS.search(lines[at])):
         if not is_rule(lines[at]):
             rows.append(_split_bars(lines[at]))
             quotes.append(lines[at])
         at += 1
-    if len(rows) < 2 or _is_prose(rows[0]) or not any(whole(cell) for row in rows[1:] for cell in row):
-        return None, start
-    return _grid(rows[0], rows[1:], quotes[1:]), at
+    if len(rows) < 2 or _is_prose(rows[0]):
+        return None, start + 1
+    if not any(whole(cell) for row in rows[1:] for cell in row):
+        return None, at
+    grid = _grid(rows[0], rows[1:], quotes[1:])
+    return grid, at if grid else start + 1
 
 
 def _split_bars(line: str) -> tuple[str, ...]:
@@ -209,7 +214,7 @@ def _head(line: str) -> list[_Cell]:
     cells = _cells(line.rstrip("\\ "))
     if any(_LABELLED.search(cell.text) or cell.text.endswith((":", "=", ",", "{")) for cell in cells):
         return []
-    words = sum(1 for cell in cells if any(char.isalpha() for char in cell.text) and not whole(cell.text))
+    words = sum(1 for cell in cells if cell.text == "..." or (any(map(str.isalpha, cell.text)) and not whole(cell.text)))
     return cells if words and words == len(cells) and (len(cells) >= 2 or line[:1] == " ") else []
 
 

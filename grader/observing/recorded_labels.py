@@ -22,6 +22,9 @@ _COMMENT = re.compile(r"#[^\n]*")
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=F1)")
 _PUNCTUATION = re.compile(r"[_\-/*`'\"()\[\]{}:=|,;#~!?→>]+")
+_SETTING = re.compile(r"\b(?:lora[ _])?(?:r|rank|alpha|lr|epochs?|bs|seed)\s?=\s?\d[\w.-]{0,10}", re.IGNORECASE)
+"""Settings inside a name (`LoRA r=16`) are no label of what is measured."""
+_WEIGHTED_LOSS = re.compile(r"\bweighted (?:ce |cross entropy )?loss\b(?! \d)")
 _SPACES = re.compile(r"\s+")
 
 ENCODER = re.compile(r"\b(?:encoders?|enc|modern ?bert\w*|answerdotai|\w{0,8}bert(?: base)?|bidirectional|mbert)\b")
@@ -124,7 +127,7 @@ def read(text: str) -> Hints:
     """What a label says."""
     if not text or text.isspace():
         return NOTHING
-    words = normal(text)
+    words = _WEIGHTED_LOSS.sub("weighted", normal(_SETTING.sub(" ", text[:LABEL_CHARS])))
     model, both, order = _models(words)
     metric = metric_of(words)
     return Hints(

@@ -22,7 +22,7 @@ PROSE_WORDS = 14
 _WORD = re.compile(r"[A-Za-z]{2,30}")
 
 _MASK = re.compile(
-    r"qwen[ /_]?\d(?:\.\d)?(?:[-_ ]\d(?:\.\d)?b)?|week[ _-]?\d\b|\bf ?-?1\b(?=[ :=_-])|\btop[- ]?\d\b|\b[CGTP]PU ?\d\b|"
+    r"qwen[ /_]?\d(?:\.\d)?(?:[-_ ]\d(?:\.\d)?b)?|week[ _-]?\d\b|\bf[ -]1\b(?=[ :=_-])|\btop[- ]?\d\b|\b[CGTP]PU ?\d\b|"
     r"\bt4\b|\ba100\b|\b(?:cell|figure|table|section|part|task|question|q)[ _]\d{1,2}\b",
     re.IGNORECASE,
 )
@@ -37,6 +37,7 @@ _NOISE = re.compile(
 )
 _MODULE_TREE = re.compile(r"^\s*\(\w+\): \w+|^\s*\w+\.\w+\.\w+.*torch\.Size")
 _OF_TOTAL = re.compile(r"^\s?(?:/|of|out of)\s?$")
+_SLASH_TOTAL = re.compile(r"^\s?/\s?\d")
 _PAIR_GAP = re.compile(r"^\s*(?:vs?\.?|versus|/|\||,|→|->|and|&|–|—)\s*$", re.IGNORECASE)
 _CONNECTING = re.compile(
     r"\b(?:and|vs|versus|for|on|the|of|to|with|lora|model|but|is|was|has|while|at|base|ft|set|plus|gets?|reaches|score|value)\b"
@@ -104,7 +105,7 @@ def masked_line(line: str) -> str:
     """The line with digits blotted out that are part of a name (`Qwen2.5`, `week 2`, `F1 = 0`)."""
     line = _MASK.sub(lambda match: re.sub(r"[\d.]", "_" if "w" in match[0].lower() else "₁", match[0]), line)
     if _ABOUT_CLASSES.search(line):
-        line = _ZERO_F1.sub(lambda match: "zero F₁".ljust(len(match[0]))[: len(match[0])], line)
+        line = _ZERO_F1.sub(lambda match: "zero F1".ljust(len(match[0]))[: len(match[0])], line)
     return line
 
 
@@ -117,11 +118,15 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
         left = line[previous : token.start]
         after = found[index + 1].start if index + 1 < len(found) else len(line)
         right = line[token.end : after]
-        if said.last is not None and _OF_TOTAL.match(left) and said.last_hints.metric != "trainable":
+        of_total = index + 1 < len(found) and bool(_OF_TOTAL.match(right)) and not read(left.strip()).both
+        if of_total:
+            beyond = found[index + 2].start if index + 2 < len(found) else len(line)
+            right = line[found[index + 1].end : beyond]
+        if said.last is not None and _OF_TOTAL.match(left) and not said.waiting and said.last_hints.metric != "trainable":
             previous = token.end
             continue
         hints = _of_token(line[: token.start], left, right, token, said)
-        if _OF_TOTAL.match(right[:4]) and hints.metric in SHARES:
+        if (of_total or _SLASH_TOTAL.match(line[token.end :])) and hints.metric in SHARES and token.value > 1:
             hints = replace(hints, metric=None, average=None)
         if said.suffix and hints.model is None and not hints.both:
             hints = replace(hints, model=whole_line.model, both=whole_line.both)
@@ -137,7 +142,8 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
 def _of_token(before: str, left: str, right: str, token: Token, said: _Said) -> Hints:
     near = _left_hints(before, left)
     behind = _right_hints(right)
-    if said.last is None and near.metric is None and behind.metric is not None:
+    bare = not any(char.isalpha() for char in left)
+    if (bare or said.last is None) and near.metric is None and behind.metric is not None:
         said.suffix = True
         said.bare = near == NOTHING
     if said.suffix and behind.metric is not None:
@@ -185,8 +191,9 @@ def _inherited(left: str, own: Hints, token: Token, said: _Said) -> Hints:
     place = replace(said.hints, metric=None, average=None, kind=None, unit=None, percent=False)
     if own.metric or said.last is None:
         return place
-    if said.last_hints.metric in ("trainable", "parameters") and not any(char.isalpha() for char in left):
-        metric = "trainable" if token.unit == "%" else "parameters" if _OF_TOTAL.match(left) else None
+    of_total = bool(_OF_TOTAL.match(left))
+    if said.last_hints.metric in ("trainable", "parameters") and (of_total or not any(char.isalpha() for char in left)):
+        metric = "trainable" if token.unit == "%" else "parameters" if of_total else None
         return replace(place, metric=metric)
     words = _CONNECTING.sub(" ", left.lower())
     only_names = any(char.isalpha() for char in left) and (own.model or own.both or own.run or own.split or own.tier)

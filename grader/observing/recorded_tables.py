@@ -75,7 +75,7 @@ def _row(row: tuple[str, ...], header: tuple[str, ...], *, many: bool) -> tuple[
     for place, cell in enumerate(row):
         column = header[place]
         tier_column, class_column = bool(_TIER_COLUMN.search(column)), bool(_CLASS_COLUMN.search(column))
-        if not cell or (whole(cell) and not (tier_column and not _is_metric(column)) and not _is_range(cell, place)):
+        if cell in ("", "...", "…") or (whole(cell) and not (tier_column and not _is_metric(column)) and not _is_range(cell, place)):
             continue
         labels.add(place)
         said = read(cell)

@@ -22,7 +22,7 @@ _WORDS = {
     ),
     "trainable": (r"\btrainable\b",),
     "batch_latency_ms": (
-        rf"\b(?:ms|msec|milliseconds?|time|latency|{_SECOND}) (?:per )?batch\b|\bbatch (?:latency|time)\b",
+        rf"\b(?:ms|msec|milliseconds?|time|latency|{_SECOND}) (?:per )?batch\b|\bbatch (?:latency|time)\b|\bper batch\b",
     ),
     "samples_per_second": (r"\b(?:eval|test|train|predict) (?:samples|steps) per second\b",),
     "throughput": (rf"\bthroughput\b|\b{_EXAMPLE}(?: per)? {_SECOND}\b|\b(?:qps|eps)\b",),

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|.*\S\?{1,2}\s*$|(?:\w+(?:\s*,\s*\w+)*)\s*=\s*[%!].*)$")
 _CELL_MAGIC_PYTHON = re.compile(r"^%%(?:time|timeit|capture|prun)\b")
+_F_STRING = re.compile(r"\b[rR]?[fF][rR]?([\"'])")
+_BRACES = re.compile(r"\{[^{}]{1,300}\}")
 MAX_CODE = 100_000
 MAX_TRIES = 40
 
@@ -41,6 +43,9 @@ def parse(cell: int, source: str) -> Code:
     lines = source.split("\n")
     kept, shell = _without_magics(lines)
     tree = _try("\n".join(kept))
+    if tree is None:
+        kept = [_older_quotes(line) for line in kept]
+        tree = _try("\n".join(kept))
     if tree is not None:
         return Code(cell, tree, tuple(lines), shell)
     return Code(cell, _by_parts(kept), tuple(lines), shell, whole=False)
@@ -70,6 +75,14 @@ def _is_magic(line: str) -> bool:
     if text.endswith("?"):
         return bool(re.fullmatch(r"\??\??[\w.]+\?{1,2}", text))
     return bool(re.match(r"(?:[%!]{1,2}\s?[A-Za-z]|!\.|\?)", text) or re.match(r"[\w, ]+=\s*[%!]\w", text))
+
+
+def _older_quotes(line: str) -> str:
+    """Python 3.12 lets an f-string repeat its own quotes in its braces; write them so that 3.11 reads them too."""
+    if len(line) > 2_000 or not (start := _F_STRING.search(line)):
+        return line
+    outer, inner = (start[1], "'") if start[1] == '"' else (start[1], '"')
+    return _BRACES.sub(lambda match: match[0].replace(outer, inner), line)
 
 
 def _try(source: str) -> ast.Module | None:
