@@ -10,13 +10,14 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 _MAGIC = re.compile(r"^(\s*)(?:[%!?].*|.*\S\?{1,2}\s*$|(?:\w+(?:\s*,\s*\w+)*)\s*=\s*[%!].*)$")
 _CELL_MAGIC_PYTHON = re.compile(r"^%%(?:time|timeit|capture|prun)\b")
 _F_STRING = re.compile(r"\b[rR]?[fF][rR]?([\"'])")
 _BRACES = re.compile(r"\{[^{}]{1,300}\}")
 MAX_CODE = 100_000
-MAX_TRIES = 40
+MAX_TRIES = 400
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _by_parts(lines: list[str]) -> ast.Module:
     """The parts of a broken cell that parse: statements at the left margin with what is indented below them."""
     body: list[ast.stmt] = []
     starts = [place for place, line in enumerate(lines) if line.strip() and line[:1] not in " \t)]}#"]
-    for start, end in list(zip(starts, [*starts[1:], len(lines)], strict=True))[:MAX_TRIES * 10]:
+    for start, end in list(pairwise([*starts, len(lines)]))[:MAX_TRIES]:
         tree = _try("\n" * start + "\n".join(lines[start:end]))
         if tree is not None:
             body.extend(tree.body)

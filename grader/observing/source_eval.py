@@ -27,6 +27,7 @@ from grader.observing.source_values import (
 
 TEXT = 5_000
 ITEMS = 300
+SHORT_TEXT = 20
 _NUMERIC: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -315,6 +316,8 @@ def elements(value: Value) -> list[Value]:
         return list(value)
     if isinstance(value, Output):
         return [value]
+    if isinstance(value, str) and len(value) <= SHORT_TEXT:
+        return list(value)
     return [ITEM]
 
 

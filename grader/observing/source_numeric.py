@@ -33,9 +33,10 @@ _SCALAR_METHODS = frozenset(
 )  # fmt: skip
 _IDENTITY = frozenset({"compile", "DataParallel", "prepare_model", "unwrap_model", "deepcopy", "copy"})
 _STRING_METHODS = frozenset(
-    {"lower", "upper", "strip", "split", "replace", "startswith", "endswith", "format", "rstrip", "lstrip", "join"}
+    {"lower", "upper", "strip", "split", "replace", "startswith", "endswith", "rstrip", "lstrip", "join"}
 )
 RANGE = 300
+SHORT_TEXT = 2_000
 
 
 def numeric_call(function: Lib, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -153,7 +154,8 @@ def _power_method(owner: Power, name: str, args: list[Value]) -> Value:
 
 
 def _string_method(owner: str, name: str, args: list[Value]) -> Value:
-    if not all(isinstance(item, str | int | list | tuple) for item in args) or len(owner) > 5_000:
+    short = all(not isinstance(item, str) or len(item) <= SHORT_TEXT for item in args)
+    if not all(isinstance(item, str | int | list | tuple) for item in args) or len(owner) > SHORT_TEXT or not short:
         return UNKNOWN
     try:
         return getattr(owner, name)(*args)

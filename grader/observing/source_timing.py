@@ -41,6 +41,9 @@ _BATCH_NAME = re.compile(r"^(?:batch_?size|bs|eval_batch_size|batch|bsz|n_batch)
 _REPEATS_NAME = re.compile(
     r"^(?:n_?)?(?:runs?|repeats?|iters?|trials?|n_iter|reps?|num_(?:runs|iters|repeats|batches)|n_batches)$", re.IGNORECASE
 )
+_PASS = re.compile(
+    r"(?<!def )\b\w*(?:model|predict|forward|infer|run|encoder|decoder|pipe)\w*\(|(?<!dict)\(\*\*\w|\(input_ids", re.IGNORECASE
+)
 _ONE_TEXT = re.compile(r"^(?:text|t|txt|sample|example|sentence|doc|row|inp|complaint|x|s|query|ex)$", re.IGNORECASE)
 
 
@@ -237,7 +240,7 @@ def _warmup(token: TimingToken, env: Env) -> int | None:
 
 
 def _passes(text: str) -> bool:
-    return bool(re.search(r"(?<!def )\b\w*(?:model|predict|forward|infer|run|encoder|decoder|pipe)\w*\(", text, re.IGNORECASE))
+    return bool(_PASS.search(text))
 
 
 def _repeats(token: TimingToken, env: Env) -> int | None:

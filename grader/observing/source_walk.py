@@ -36,6 +36,7 @@ BUDGET = 150_000
 """Evaluation steps for a whole notebook; what lies beyond is not followed."""
 CALL_DEPTH = 8
 UNROLLED = 12
+_CALLED_LATER = ("compute_metrics", "key", "preprocess_logits_for_metrics", "compute_loss_func", "data_collator", "model_init")
 _LAZY_METHODS = ("__getitem__", "__call__", "collate_fn", "torch_call")
 
 
@@ -335,7 +336,7 @@ class Walker:
         """A function handed to something unknown (`dataset.map(tokenize)`) is called there."""
         extra = kwargs.get("fn_kwargs")
         for name, value in (*(("", item) for item in args), *kwargs.items()):
-            if isinstance(value, Function | Partial) and name not in ("compute_metrics", "key", "preprocess_logits_for_metrics"):
+            if isinstance(value, Function | Partial) and name not in _CALLED_LATER:
                 self.call_unknown(value, extra if isinstance(extra, dict) else {})
 
     def call_unknown(self, value: Value, kwargs: dict[str, Value]) -> Value:
