@@ -24,6 +24,7 @@ from grader.execution.nouns import Limits, Stage
 
 _PASSWD = b"student:x:1000:1000:student:/run/home:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 _READY_SECONDS = 30.0
+_END_SECONDS = 10.0
 # Prints a line once every mount is in place, then waits for ours before it becomes the real command.
 _GATE = 'echo ready; read go || exit 1; exec "$@" >/dev/null </dev/null'
 
@@ -54,6 +55,7 @@ class Box:
         self._bwrap, self._stage, self._limits = bwrap, stage, limits
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints = -1
+        self._first = -1
         self.pid = 0
         """The first process in the box, by our count of processes."""
         self.work = -1
@@ -104,24 +106,24 @@ class Box:
         """End everything in the box; its files stay readable through `work`."""
         if self._process is None:
             return
-        if self._process.poll() is None:
-            if self.pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, signal.SIGKILL)
-            self._process.kill()
+        if self._first >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
+        self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
         self._process.wait()
+        self._await_end()
 
     def close(self) -> None:
         """Kill, and let go of the files too."""
         self.kill()
-        for handle in (self.work, self._complaints):
+        for handle in (self.work, self._complaints, self._first):
             if handle >= 0:
                 os.close(handle)
-        self.work = self._complaints = -1
+        self.work = self._complaints = self._first = -1
 
     def complaint(self) -> str:
         """What bubblewrap or the command said before the kernel took over."""
@@ -142,7 +144,15 @@ class Box:
                 raise SandboxError(f"the sandbox did not start: {self.complaint() or 'no reason given'}")
             words += piece
         self.pid = int(json.loads(os.read(told, 4096))["child-pid"])
+        self._first = os.pidfd_open(self.pid)
         os.close(told)
+
+    def _await_end(self) -> None:
+        """The first process ends after all others: from then on nothing writes any more."""
+        if self._first >= 0:
+            poll = select.poll()
+            poll.register(self._first, select.POLLIN)
+            poll.poll(_END_SECONDS * 1000)
 
 
 def put(folder: int, files: Mapping[str, bytes]) -> None:

@@ -65,9 +65,12 @@ class Text:
             self._line = self._line[: self._most]
 
     def _keep(self, line: str) -> None:
-        if self._head_size + len(line) <= self._most and not self._tail:
-            self._head.append(line)
-            self._head_size += len(line)
+        room = self._most - self._head_size if not self._tail else 0
+        if room > 0:
+            self._head.append(line[:room])
+            self._head_size += min(room, len(line))
+            line = line[room:]
+        if not line:
             return
         self._tail.append(line)
         self._tail_size += len(line)
@@ -87,11 +90,14 @@ class Capture(NotebookClient):
         )  # fmt: skip
         self._limits = limits
         self._kept = 0
+        self.clear_before_next_output = False
         self._kept_of_cell = 0
         self._cell: NotebookNode | None = None
         self._streams: dict[str, tuple[NotebookNode, Text]] = {}
         self.cut: set[int] = set()
         """Cells whose output was too long."""
+        self.heard = True
+        """Whether the kernel's word that the cell has ended arrived: without it outputs may be missing."""
         self.strange = 0
         """Messages that could not be understood."""
 
@@ -104,6 +110,7 @@ class Capture(NotebookClient):
             return self._take(msg, cell, cell_index)
         except CellExecutionComplete:
             self.settle()
+            self.heard = True
             raise
         except Exception:  # the message is the student's to forge
             self.strange += 1

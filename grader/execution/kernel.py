@@ -22,7 +22,7 @@ from typing import Any
 
 PACKAGE = "grader_inside"
 INSIDE = "/run/grader-inside"
-_NOTE = "\n[grader: {} bytes were too long to keep; the beginning is shown]\n"
+_NOTE = "\n[... {} characters left out by the grader ...]\n"
 
 
 def main(path: str) -> None:
@@ -152,7 +152,7 @@ def _cap_messages(session: Any, limit: int) -> None:
 
     def shortened(value: Any) -> Any:
         if isinstance(value, str) and len(value) > most:
-            return value[:1000] + _NOTE.format(len(value))
+            return value[: most // 2] + _NOTE.format(len(value) - most) + value[-most // 2 :]
         return value
 
     def capped(stream: Any, message: Any, content: Any = None, *args: Any, **kwargs: Any) -> Any:

@@ -190,6 +190,7 @@ def open_pool(
 
     `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
     """
+    _insist_on_stage(stage)
     if boxed:
         _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
@@ -218,14 +219,17 @@ def try_box(stage: Stage, limits: Limits) -> None:
     _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
+def _insist_on_stage(stage: Stage) -> None:
+    missing = [place for place in (stage.hub, stage.data) if place is not None and not Path(place).is_dir()]
+    if missing:
+        raise GraderError("the stage is missing", where=str(missing[0]), todo="python -m reference stage")
+
+
 def _insist_on_box(stage: Stage) -> None:
     if Bubblewrap.find() is None:
         raise SandboxError(
             "bubblewrap is missing, so there is no box for other people's code", todo="apt-get install bubblewrap"
         )
-    missing = [place for place in (stage.hub, stage.data) if place is not None and not Path(place).is_dir()]
-    if missing:
-        raise GraderError("the stage is missing", where=str(missing[0]), todo="python -m reference stage")
     closed = unreadable(layout.needed(stage)) if os.geteuid() == 0 else []
     if closed:
         raise SandboxError(

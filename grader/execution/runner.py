@@ -36,6 +36,25 @@ _NO_MEMORY = re.compile(r"MemoryError|(?:can't|cannot|not enough) .{0,20}memory|
 _FINISH = "__import__('IPython').get_ipython().kernel.grader_finish()"
 
 
+class GarbledError(Exception):
+    """The kernel sent what no kernel sends."""
+
+
+class Reader(Session):
+    """Reads messages of a kernel that is not to be trusted with anything."""
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """One message, checked for the parts that every message has."""
+        try:
+            message: dict[str, Any] = super().deserialize(*args, **kwargs)
+            parts = (message["header"], message["parent_header"], message["content"])
+            if not all(isinstance(part, dict) for part in parts) or not isinstance(message["msg_type"], str):
+                raise TypeError("a part of the message is missing")
+        except Exception as error:
+            raise GarbledError(f"{type(error).__name__}: {error}") from error
+        return message
+
+
 class Client(AsyncKernelClient):
     """A client of one kernel that asks the place, not a heartbeat, whether it lives."""
 
@@ -53,7 +72,7 @@ class Story:
     ran: list[int] = field(default_factory=list)
     timed_out: list[int] = field(default_factory=list)
     ended_by: str | None = None
-    """None, or what ended it early: "deadline", "stuck", "memory", "files", "died", "start"."""
+    """None, or what ended it early: "deadline", "stuck", "memory", "files", "died", "garbled", "start"."""
     exit_status: int | None = None
 
 
@@ -88,11 +107,13 @@ async def _perform(capture: Capture, story: Story, place: Place, cells: Sequence
     try:
         await _connect(client, place)
         capture.kc = client
-        await _cells(capture, story, place, cells)
+        await _cells(capture, story, client, cells)
         if story.ended_by is None:
             await _finish(client, place.limits.finish_seconds)
     except (DeadKernelError, ConnectionError):
         story.ended_by = story.ended_by or "died"
+    except GarbledError:
+        story.ended_by = story.ended_by or "garbled"
     except TimeoutError:
         story.ended_by = story.ended_by or "start"
     finally:
@@ -115,20 +136,25 @@ async def _watch(story: Story, place: Place) -> None:
             return
 
 
-async def _cells(capture: Capture, story: Story, place: Place, cells: Sequence[int]) -> None:
+async def _cells(capture: Capture, story: Story, client: Client, cells: Sequence[int]) -> None:
     """Each cell in turn; one that takes too long is interrupted, and all is killed if that doesn't help."""
+    place = client.place
     end = time.monotonic() + place.limits.notebook_seconds
     for index in cells:
         if time.monotonic() >= end:
             story.ended_by = "deadline"
             return
         story.ran.append(index)
+        capture.heard = False
         task = asyncio.ensure_future(capture.async_execute_cell(capture.nb.cells[index], index))
         try:
             await _one_cell(task, story, place, end)
         finally:
             if not task.done():
                 task.cancel()
+        if not capture.heard and not await _heard(client, client.kernel_info()):
+            # A message over the limit ends the connection on which outputs come.
+            raise GarbledError("no outputs arrive")
 
 
 async def _one_cell(task: asyncio.Future[Any], story: Story, place: Place, end: float) -> None:
@@ -202,7 +228,7 @@ def _client(place: Place) -> Client:
     context.setsockopt(zmq.RCVHWM, 50)
     context.setsockopt(zmq.RECONNECT_IVL, -1)
     context.setsockopt(zmq.LINGER, 0)
-    client = Client(context=context, session=Session(key=os.urandom(32).hex().encode()))
+    client = Client(context=context, session=Reader(key=os.urandom(32).hex().encode()))
     client.place = place
     client.transport, client.ip = "ipc", f"{place.sockets}/s"
     for name, number in _PORTS.items():
@@ -258,6 +284,8 @@ def _verdict(
         return "timeout", _too_slow(story, limits)
     if story.ended_by == "died":
         return "crashed", f"The notebook's process ended in {where} (exit status {story.exit_status})."
+    if story.ended_by == "garbled":
+        return "crashed", f"What the notebook's process sent could not be read any more, in {where}."
     if errors:
         cell, name, _ = errors[0]
         more = f", and {len(errors) - 1} more cells with errors" if len(errors) > 1 else ""
