@@ -104,6 +104,6 @@ def test_importing_the_grader_never_imports_torch() -> None:
 def test_every_module_says_what_it_answers() -> None:
     for path in (ROOT / "grader").rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        if path.name.startswith(("inside", "compat")):
+        if path.name.startswith(("inside", "compat", "__main__")):
             continue
         assert importlib.import_module(module).__doc__ or path.stat().st_size == 0, f"{path} has no docstring"
