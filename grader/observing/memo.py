@@ -16,9 +16,9 @@ from grader.model.observation import Number, Observations
 from grader.model.rubric import Rubric
 from grader.observing.memo_claims import claims_of
 from grader.observing.memo_figures import decimal_comma, figures
-from grader.observing.memo_layout import Placed, place
+from grader.observing.memo_layout import Placed, named_sections, place
 from grader.observing.memo_overlap import copied_words
-from grader.observing.memo_parts import parts_of, speaks_of
+from grader.observing.memo_parts import block_sections, parts_of, speaks_of
 from grader.observing.memo_subjects import subject_of
 from grader.observing.memo_text import Line, read_lines
 from grader.observing.memo_trace import Tracer, memo_number
@@ -38,7 +38,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     """The memo of one submission; one with nothing in it if the student wrote none."""
     lines, truncated = _lines(evidence)
     placed = place(lines, rubric, assignment.memo_aids)
-    passages = tuple(_passages(placed, assignment))[:MAX_PASSAGES]
+    passages = tuple(_passages(placed, assignment, rubric))[:MAX_PASSAGES]
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     tracer = Tracer.of(seen, assignment.memo_aids.figures)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
@@ -75,16 +75,24 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
     return lines, left < 0
 
 
-def _passages(placed: Iterable[Placed], assignment: Assignment) -> Iterator[Passage]:
+def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) -> Iterator[Passage]:
+    placed = list(placed)
+    headed = any(item.section for item in placed)
+    homes = {} if headed else _homes(placed, rubric)
     last: str | None = None
     for item in placed:
         line = item.line
         if line.kind == "heading":
-            last = item.section
+            last = item.section if headed else next(iter(named_sections(line, rubric)), last)
         for text in [line.text] if line.kind in ("heading", "row") else sentences(line.text):
             taken, words = copied_words(text, assignment.memo_aids)
             tags = tags_of(f"{text} {line.header}" if line.kind == "row" else text)
-            last = speaks_of(tags, text, item.shared) or last if len(item.shared) > 1 else item.section
+            if len(item.shared) > 1:
+                last = speaks_of(tags, text, item.shared) or last
+            elif headed:
+                last = item.section
+            else:
+                last = homes.get(line.block) or _unheaded(text, tags, rubric) or last
             yield Passage(
                 text=text,
                 cell=item.cell,
@@ -96,6 +104,32 @@ def _passages(placed: Iterable[Placed], assignment: Assignment) -> Iterator[Pass
                 copied=taken / words if words else 0.0,
                 memo=item.memo,
             )
+
+
+def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
+    """For a memo without any heading: which section each paragraph is about, by its opening words, else by what it speaks of."""
+    lines = [(item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)]
+    homes = block_sections((block, text, tags_of(text)) for block, text in lines)
+    seen: set[int] = set()
+    for block, text in lines:
+        if block not in seen and (named := _opening(text, rubric)) is not None:
+            homes[block] = named
+        seen.add(block)
+    return homes
+
+
+def _opening(text: str, rubric: Rubric) -> str | None:
+    """The section that a sentence opens: `Weighting.`, `Next: ...`."""
+    opening = text.split(":")[0] if ":" in text[:30] else text
+    if len(opening.split()) > 3:
+        return None
+    named = named_sections(Line(opening.strip(" .:"), "heading", 0), rubric)
+    return named[0] if len(named) == 1 else None
+
+
+def _unheaded(text: str, tags: frozenset[str], rubric: Rubric) -> str | None:
+    """In a long paragraph on several sections: the one that a sentence opens or speaks of."""
+    return _opening(text, rubric) or speaks_of(tags, text, tuple(section.id for section in rubric.sections))
 
 
 def sentences(text: str) -> list[str]:

@@ -6,6 +6,7 @@ A part counts as found by content when the memo holds the things that only this 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from grader.model.memo import MemoPart, Passage
@@ -13,6 +14,8 @@ from grader.model.rubric import Rubric
 from grader.observing.memo_layout import Placed
 
 _DIGITS = re.compile(r"\d")
+SEVERAL = 3
+"""So many sentences on a second section make a paragraph one on both."""
 MIN_WORDS = 4
 """Fewer words of the student's under a heading leave the part empty, unless there are numbers."""
 
@@ -49,6 +52,16 @@ def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str
     """Which of the sections under a shared heading a sentence belongs to."""
     probe = Passage(text=text, tags=tags)
     return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
+
+
+def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict[int, str]:
+    """For a memo without headings: the section that each paragraph is about, unless it is about several at length."""
+    votes: dict[int, Counter[str]] = {}
+    for block, text, tags in sentences:
+        probe = Passage(text=text, tags=tags)
+        votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
+    clear = {block: count.most_common(2) for block, count in votes.items() if count}
+    return {block: top[0][0] for block, top in clear.items() if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL}
 
 
 def _written(passages: list[Passage]) -> bool:
@@ -88,11 +101,12 @@ def _systems(item: Passage) -> bool:
 
 
 def _weighting(item: Passage) -> bool:
-    return "weighted" in item.tags and bool({"accuracy", "macro_f1", "hypothesis", "zero", "verdict"} & item.tags)
+    return "weighted" in item.tags and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags)) and "trainable" not in item.tags
 
 
 def _per_class(item: Passage) -> bool:
-    return bool({"rare", "common", "tier", "middle"} & item.tags) and _numeric(item) and not {"recommend", "experiment", "weighted"} & item.tags
+    rule = {"threshold", "both_sides"} <= item.tags
+    return bool({"rare", "common", "tier", "middle"} & item.tags) and _numeric(item) and not rule and not {"recommend", "experiment", "weighted"} & item.tags
 
 
 def _deployment(item: Passage) -> bool:
@@ -100,7 +114,8 @@ def _deployment(item: Passage) -> bool:
 
 
 def _next(item: Passage) -> bool:
-    return "bottleneck" in item.tags or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
+    rule = {"threshold", "both_sides"} <= item.tags and not {"recommend", "situation"} & item.tags
+    return "bottleneck" in item.tags or rule or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
 
 
 def _numeric(item: Passage) -> bool:

@@ -29,7 +29,13 @@ _PLAN = re.compile(
     r"budget(?: of)?|target|threshold|would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|esper\w*|al menos|超过|低于|高于|达到|预测\w*)"
     r"[^.;,]{0,18}$"
 )
-_DIFFERENCE = re.compile(r"(?:\bby|gap(?: of| is)?|difference(?: of)?|gains?|gained|loses?|lost|drop(?:s|ped)?(?: of| by)?|improve[ds]?(?: by)?|increase[ds]?(?: by)?|worth|um|高|差)\s*(?:about |only |around )?$")
+_DIFFERENCE = re.compile(r"(?:\bby|gap(?: of| is)?|difference(?: of)?|gains?|gained|loses?|lost|drop(?:s|ped)?(?: of| by)?|improve[ds]?(?: by)?|increase[ds]?(?: by)?|worth|rises?|rose|falls?|fell|grew|climb\w*|jump\w*|declin\w*|decreas\w*|increas\w*|up|down|um|高|差)\s*(?:about |only |around )?$")
+_AFTER = re.compile(r"^\s?(?:\w+ )?(?:higher|lower|better|worse|more|less|greater|relative|increase|improvement|gain|drop|above|below|than|besser|schlechter|mehr|weniger|más|menos|plus|moins)\b")
+_OTHER_RUN = re.compile(
+    r"\b(?:validation|val|dev set|training (?:set|data|accuracy)|train(?:ing)? (?:acc|f1)|epoch|checkpoint|steps?|top-?\d|seed|previous|earlier|first (?:run|attempt|try)|initial\w*|"
+    r"before (?:fixing|the fix|training)|after (?:one|two|the fix|fixing)|bug\w*|zero-shot|untrained|majority|random|chance|micro|weighted f1|weighted-f1|precision|recall|dora|qlora|merged|unmerged|"
+    r"p50|p95|p99|percentile|worst|best|single|median of|batch(?: size)?(?: of)? ?(?!32)\d+|r ?= ?(?!16)\d|rank (?!16)\d|if|would|could|should|target|goal|hope\w*|without|instead|other|another|subset|sample of)\b"
+)
 _FOREIGN = re.compile(r"\b(?:lecture|paper|literature|et al|slides?|classmate|reported by|course(?:'s)?|vorlesung|would have|if it (?:was|were|had))\b")
 
 
@@ -61,7 +67,7 @@ def _in_row(figure: Figure, passage: Passage, text: str) -> Subject:
     model, metric = _one(words, _MODELS), _by_unit(figure) or _one(words, METRICS) or _one(label, METRICS) or _one(head, METRICS)
     run = _run(words)
     tier = next((name for name in _TIERS if lexicon()[name].search(label.lower())), None)
-    baseline = bool({"full_ft", "week2"} & tags_of(words)) or _FOREIGN.search(words.lower()) is not None
+    baseline = bool({"full_ft", "week2"} & tags_of(words)) or _OTHER_RUN.search(words.lower()) is not None or _FOREIGN.search(words.lower()) is not None
     single = len(re.findall(r"\d[\d.,]*", cells[column])) == 1 if column < len(cells) else False
     gain = bool({"gap", "relative"} & tags_of(head))
     kind: Kind = "ratio" if figure.unit == "x" else "difference" if figure.signed or gain else "value"
@@ -79,8 +85,8 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
     model = _one(chunk, _MODELS) or _one(clause, _MODELS) or _last(before, _MODELS)
     tier = next((name for name in _TIERS if lexicon()[name].search(chunk)), None)
     foreign = bool({"full_ft", "week2"} & tags_of(clause)) or _FOREIGN.search(clause) is not None
-    doubt = tier is not None or foreign or any(lexicon()[name].search(clause) for name in _TIERS)
-    clear = bool(metric and not doubt and _one(clause, _MODELS) and _metric_clear(metric, figure, chunk, before[clause_at[0] :]))
+    doubt = tier is not None or foreign or _OTHER_RUN.search(clause) is not None or any(lexicon()[name].search(clause) for name in _TIERS)
+    clear = bool(metric and not doubt and (_one(chunk, _MODELS) or _one(clause, _MODELS)) and _metric_clear(metric, figure, chunk, before[clause_at[0] :]))
     clear = clear and _pairs_off(lower, figure)
     return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage))
 
@@ -91,7 +97,7 @@ def _kind(figure: Figure, lower: str, passage: Passage) -> Kind:
         return "planned"
     if figure.unit == "x":
         return "ratio"
-    if figure.signed or figure.unit == "points" or _DIFFERENCE.search(window):
+    if figure.signed or figure.unit == "points" or _DIFFERENCE.search(window) or _AFTER.search(lower[figure.end : figure.end + 30]):
         return "difference"
     planned = {"hypothesis", "expectation"} & passage.tags and not {"verdict", "before"} & passage.tags
     return "planned" if planned and passage.section in ("next",) else "value"

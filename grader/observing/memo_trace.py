@@ -75,7 +75,7 @@ class Tracer:
         week = self._course(figure, subject.metric)
         if week is not None and week.baseline:
             return Match("course", week.about)
-        if subject.kind != "value" or figure.unit in ("min", "s", "h", "%", "money"):
+        if subject.kind != "value" or figure.unit in ("min", "s", "h", "money") or (figure.unit == "%" and not subject.clear):
             found = next((item for item in self.derived if _derived_fits(figure, item)), None)
             if found:
                 return Match("derived", found.how)
@@ -132,10 +132,8 @@ class Tracer:
     def _contradiction(self, figure: Figure, subject: Subject) -> Match | None:
         if not subject.clear or subject.metric not in FAMILIES or figure.lead in ("~", "≈"):
             return None
-        same = [item for item in self.numbers if _same_thing(subject, item)]
+        same = [item for item in self.numbers if _same_thing(subject, item) and _comparable(figure, item)]
         if not same or any(_close(figure, item) for item in self.numbers if item.metric is None or _in_family(subject.metric, item)):
-            return None
-        if any(_derived_fits(figure, item) for item in self.derived):
             return None
         return Match("contradicts", same[-1].text, same[-1])
 
@@ -199,6 +197,12 @@ def _same_thing(subject: Subject, item: Number) -> bool:
     if item.subject is not None or item.metric != subject.metric or item.model != subject.model:
         return False
     return item.split in (None, "test") and (item.run or "plain") == (subject.run or "plain")
+
+
+def _comparable(figure: Figure, item: Number) -> bool:
+    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, not a result."""
+    reach = 10.0 if item.metric in ("trainable", "zero_f1_classes") else 3.0
+    return any(form > 0 and 1 / reach < figure.value / form < reach for form in _forms(figure, item))
 
 
 def _close(figure: Figure, item: Number) -> bool:

@@ -61,11 +61,11 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     middle = min(draft.points, top)
     low, high = middle - draft.spread, middle + draft.spread
     if draft.points == 0 and not draft.contradicts:
-        low, high = 0.0, min(draft.spread * 0.5, top)
+        low, high = 0.0, 0.0
     if draft.reading.memo.language == "other":
         low, high = min(low, middle) / 2, max(high, float(criterion.max))
         draft.not_judged.append("The memo's language is not one that this program reads: only numbers were looked at.")
-    bounds = (_in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step))
+    bounds = _bounds(_in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step), criterion.max, step)
     return Suggestion(
         low=bounds[0],
         high=bounds[1],
@@ -76,6 +76,15 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
         not_judged=tuple(dict.fromkeys(draft.not_judged)),
         citations=_citations(draft),
     )
+
+
+def _bounds(low: Decimal, high: Decimal, top: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
+    """A range whose middle is a mark that can be given, so that rounding favours nobody."""
+    if (high - low) / step % 2 == 0:
+        return low, high
+    if high == top:
+        return low + step, high
+    return (low, high - step) if low == 0 else (low - step, high)
 
 
 def _state(draft: Draft, criterion: Criterion) -> State:

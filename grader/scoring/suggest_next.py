@@ -55,7 +55,8 @@ def bottleneck(reading: Reading) -> Draft:
 def _shows(reading: Reading, place: int) -> bool:
     """An own figure or a clearly named finding stands here, not a plan."""
     item = reading.memo.passages[place]
-    numbers = [number for number in reading.numbers_in([place]) if number.kind == "value" and number.status in ("agrees", "rounded", "derived", "unsourced")]
+    told = ("agrees", "rounded", "derived", "unsourced") if {"zero", "rare"} & item.tags else ("agrees", "rounded", "derived")
+    numbers = [number for number in reading.numbers_in([place]) if number.kind == "value" and number.status in told and number.metric is not None]
     return bool(numbers) or ("open" in item.tags and "bottleneck" not in item.tags) or "task_type" in item.text
 
 

@@ -140,6 +140,8 @@ class Reading:
             return 1.0
         telling = [item for item in self.memo.numbers if len(_DIGITS.sub("", item.text).lstrip("0")) >= 2]
         figures = sum(1 for item in telling if item.status in (*SOURCED, "unsourced", "contradicts") and item.metric)
+        if self.memo.outputs and self.unsourced > 0.6:
+            return 0.6 if figures >= 3 else 0.45
         return 0.8 if figures >= 6 else 0.6 if figures >= 3 else 0.45
 
     def cite(self, index: int) -> Citation:
