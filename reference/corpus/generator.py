@@ -139,7 +139,7 @@ def long_tail(names: list[str], total: int, *, top: tuple[int, ...], least: int)
     """Sizes per name (most frequent first): `top` as given, then a hyperbola down to `least`, `total` in all."""
     rest = names[len(top):]
     left = total - sum(top) - least * len(rest)
-    weights = [1 / (rank + 5) ** 0.95 for rank in range(len(rest))]
+    weights = [1 / (rank + 6) ** 1.6 for rank in range(len(rest))]
     tail = [least + int(left * weight / sum(weights)) for weight in weights]
     tail[0] += total - sum(top) - sum(tail)
     return dict(zip(names, [*top, *tail], strict=True))

@@ -14,7 +14,7 @@ from reference.corpus.generator import Complaint, Corpus, long_tail, share_out
 TRAIN_ROWS = 3600
 VALIDATION_ROWS = 320
 TEST_ROWS = 740
-LARGEST = (680, 520)
+LARGEST = (1010, 520)
 LEAST = 4
 
 

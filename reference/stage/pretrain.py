@@ -34,7 +34,7 @@ class Diet:
     "Of the weights and the masking."
 
 
-DIETS = {ENCODER: Diet(steps=2000), DECODER: Diet(steps=4000)}
+DIETS = {ENCODER: Diet(steps=1200), DECODER: Diet(steps=3000)}
 _MASKED = 0.25
 
 
