@@ -32,8 +32,9 @@ from grader.observing.source_values import (
     Value,
 )
 
-BUDGET = 150_000
-"""Evaluation steps for a whole notebook; what lies beyond is not followed."""
+BUDGET = 100_000
+CELL_BUDGET = 20_000
+"""Evaluation steps for a notebook and for one cell (usual: 3,000 in all); what lies beyond is not followed."""
 CALL_DEPTH = 8
 UNROLLED = 12
 _CALLED_LATER = ("compute_metrics", "key", "preprocess_logits_for_metrics", "compute_loss_func", "data_collator", "model_init")
@@ -72,6 +73,7 @@ class Walker:
         self.active: list[ast.AST] = []
         self.touched: list[Value] = []
         self._left = BUDGET
+        self._left_of_cell = CELL_BUDGET
         library.walker = self
 
     @property
@@ -86,6 +88,7 @@ class Walker:
     def cell(self, code: Code) -> list[Value]:
         """Follow one cell; which values its names touched."""
         self.touched = []
+        self._left_of_cell = CELL_BUDGET
         self.frames = [Frame(code, self.globals)]
         for statement in code.tree.body:
             try:
@@ -101,7 +104,8 @@ class Walker:
     def spend(self) -> None:
         """Count a step against the budget."""
         self._left -= 1
-        if self._left < 0:
+        self._left_of_cell -= 1
+        if self._left < 0 or self._left_of_cell < 0:
             raise SpentError
 
     def self_value(self) -> Value:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (outputs and code of students stand on one line each)
 from __future__ import annotations
 
 import time
@@ -427,4 +428,4 @@ def test_hostile_code_is_followed_in_bounded_time_and_never_raises(code: str) ->
     start = time.process_time()
     found = observed(code, LOAD, kind=Loaded)
     assert time.process_time() - start < 30
-    assert len(found) == 1 or "calls in calls" in HOSTILE and code == HOSTILE["calls in calls"] or code == HOSTILE["loops"]
+    assert len(found) == 1  # the next cell is followed all the same

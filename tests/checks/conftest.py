@@ -1,0 +1,8 @@
+"""Makes `tests.builders_notebooks` importable under plain `pytest` too."""
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).parents[2])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
