@@ -227,15 +227,23 @@ def count_names(facts: ModelFacts, names: Iterable[tuple[str, Sequence[int]]]) -
             kinds.add(part.module.rpartition(".")[2])
             lora += size
         else:
-            true = known.get(part.module)
+            true = known.get(part.module) or _own_head(facts, shape)
             if true is None:
                 return None
-            size = prod(facts.parameters[true])
+            size = prod(facts.parameters[true]) if true in facts.parameters else prod(shape)
             copies += size if part.copied else 0
             head |= true.startswith(f"{facts.head}.")
         trainable += size
     base = base_total(facts)
     return Count(trainable, base + lora + copies, base, max(ranks, default=None), tuple(sorted(kinds)), head)
+
+
+def _own_head(facts: ModelFacts, shape: Sequence[int]) -> str | None:
+    """A head in a class of the student's own: as many rows as there are labels."""
+    labels = facts.parameters.get(f"{facts.head}.weight", (0,))[0]
+    if not shape or shape[0] != labels or len(shape) > 2:
+        return None
+    return f"{facts.head}.{'weight' if len(shape) == 2 else 'bias'}"
 
 
 @dataclass(frozen=True)
@@ -275,7 +283,7 @@ def _bare(name: str) -> str:
         for prefix in PREFIXES:
             if name.startswith(prefix):
                 name, changed = name.removeprefix(prefix), True
-    return name
+    return name[name.index(".layers.") + 1 :] if ".layers." in name else name
 
 
 # -- from a count ------------------------------------------------------------------------------------------------------

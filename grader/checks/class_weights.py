@@ -163,7 +163,8 @@ def _reported_elsewhere(case: Case) -> bool:
 
 
 def _none(case: Case, losses: Sequence[LossWeights]) -> Finding:
-    computed = [item for item in case.seen.of(LossWeights, source="source") if item.model in (case.line.model, None)]
+    written = [item for item in case.seen.of(LossWeights, source="source") if item.model in (case.line.model, None)]
+    computed = [item for item in written if item.formula]
     unused = "You compute class weights, but they never reach the loss: the decoder trains without them."
     absent = "No run of your decoder trains with class weights."
     return finding(

@@ -22,8 +22,10 @@ def head_saved(case: Case, options: Options) -> Finding:
     `modules_to_save`; otherwise a reloaded model classifies with another random head.
     """
     trains = [item for item in dry(case, Trainable) if item.head is not None]
-    saved = list(case.seen.of(Saved, model=case.line.model, source="artifact"))
-    claimed = list(dry(case, Saved))
+    handed = {file.path for file in case.evidence.saved if file.origin == "handed_in"}
+    artifacts = case.seen.of(Saved, model=case.line.model, source="artifact")
+    saved = [item for item in artifacts if trains or item.path in handed]
+    claimed = list(dry(case, Saved)) if trains else []
     if trains and not any(item.head for item in trains):
         return _frozen(case, trains, saved + claimed)
     files = _meant(saved + claimed)
@@ -80,7 +82,7 @@ def _yes(value: bool | None) -> str:
 def _judge_files(case: Case, files: list[Saved]) -> Finding:
     with_head = [item for item in files if item.head]
     good = [item for item in with_head if item.head_trained is not False and not item.adapter_zero]
-    staff = f"Measured: {_content(files)}."
+    staff = f"{'Measured' if files[0].source == 'artifact' else 'Claimed by the recorder'}: {_content(files)}."
     if not with_head:
         return finding(
             "failed",
@@ -93,6 +95,8 @@ def _judge_files(case: Case, files: list[Saved]) -> Finding:
             citations=citations(files),
             flags=_copies(case),
         )
+    if not good and trained_later(case):
+        return _unknown(case, f"the files seen hold the head untrained, and the run stopped before its end. {staff}")
     if not good:
         return finding(
             "failed",
@@ -103,6 +107,11 @@ def _judge_files(case: Case, files: list[Saved]) -> Finding:
             flags=_copies(case),
         )
     return _saved_well(case, good, staff)
+
+
+def trained_later(case: Case) -> bool:
+    """The run broke off: what is saved after training may not have been reached."""
+    return not finished(case) and bool(dry(case, Trainable))
 
 
 def _saved_well(case: Case, good: list[Saved], staff: str) -> Finding:

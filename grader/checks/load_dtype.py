@@ -136,7 +136,9 @@ def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:
     if can:
         text = f"{reason} It works {on_hardware(case)}; on the T4 that others have, training would fail or go wrong."
     else:
-        text = f"{reason} {on_hardware(case).capitalize()} the gradient scaler can't work with that: training goes wrong silently."
+        text = (
+            f"{reason} O{on_hardware(case)[1:]} the gradient scaler can't work with that: training goes wrong silently."
+        )
     return finding(
         "partial" if can else "failed",
         student=f"{text} {FIX}",

@@ -133,7 +133,7 @@ def _compare(case: Case, setup: Setup) -> Finding:
     if count is None:
         return finding(
             "partial",
-            student=f"Adapter and head of {word(case.line.model)} train, in a model class of your own that we can't count at true size.",
+            student=f"Adapter and head of {word(case.line.model)} train, in a model class of your own that can't be counted here.",
             staff=f"{setup.source}: names unknown at true size; LoRA and head train.",
             source=setup.source,
             citations=citations(setup.seen),

@@ -241,7 +241,7 @@ def _workers(session: Session, module: Any) -> None:
 def _old_names(session: Session, transformers: Any) -> None:
     """Names that were importable from transformers."""
     missing = {"AdamW": _adamw, "EvaluationStrategy": lambda: transformers.IntervalStrategy}
-    original = type(transformers).__getattr__ if hasattr(type(transformers), "__getattr__") else None
+    original: Original | None = getattr(type(transformers), "__getattr__", None)
     if original is None:
         return
 

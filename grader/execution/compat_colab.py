@@ -138,6 +138,8 @@ class _Blank(ModuleType):
 
 
 def _installed(name: str) -> bool:
+    if isinstance(sys.modules.get(name), _Blank):
+        return False
     mine = [finder for finder in sys.meta_path if isinstance(finder, StandIns)]
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder not in mine]
     try:
@@ -288,9 +290,9 @@ def _script(path: Path, body: str) -> None:
 
 
 def _magics(session: Session) -> None:
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return
 

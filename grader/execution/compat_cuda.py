@@ -163,21 +163,24 @@ def _shown(session: Session, torch: Any) -> None:
         "temperature": lambda *args, **kwargs: 40,
     }
     for key, answer in answers.items():
-        wrap(torch.cuda, key, lambda original, answer=answer: _to_notebook(original, answer))
+        wrap(torch.cuda, key, _to_notebook(answer))
     wrap(torch.cuda, "synchronize", lambda original: lambda *args, **kwargs: _waits(session))
     accelerator = getattr(torch, "accelerator", None)
     answers["current_accelerator"] = lambda *args, **kwargs: torch.device("cuda")
     if accelerator is not None:
         for key in ("is_available", "device_count", "current_accelerator"):
-            wrap(accelerator, key, lambda original, answer=answers[key]: _to_notebook(original, answer))
+            wrap(accelerator, key, _to_notebook(answers[key]))
         wrap(accelerator, "synchronize", lambda original: lambda *args, **kwargs: _waits(session))
 
 
-def _to_notebook(original: Original, answer: Original) -> Original:
-    def told(*args: Any, **kwargs: Any) -> Any:
-        return answer(*args, **kwargs) if from_notebook() else original(*args, **kwargs)
+def _to_notebook(answer: Original) -> Callable[[Original], Original]:
+    def make(original: Original) -> Original:
+        def told(*args: Any, **kwargs: Any) -> Any:
+            return answer(*args, **kwargs) if from_notebook() else original(*args, **kwargs)
 
-    return told
+        return told
+
+    return make
 
 
 def _waits(session: Session) -> None:
@@ -194,7 +197,7 @@ def _event_class(session: Session) -> type:
         def record(self, stream: Any = None) -> None:
             """Look at the clock."""
             session.gpu_used = True
-            session.on_clock()
+            session.on_event()
             self._at = _now()
 
         def synchronize(self) -> None:
@@ -210,7 +213,7 @@ def _event_class(session: Session) -> type:
 
         def elapsed_time(self, other: Any) -> float:
             """Milliseconds, never zero."""
-            return max((other._at - self._at) / 1e6, 1e-6)
+            return max(float(other._at - self._at) / 1e6, 1e-6)
 
     return Event
 

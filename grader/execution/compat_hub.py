@@ -94,6 +94,7 @@ def _loads(session: Session, owner: Any) -> None:
 def _gaps(session: Session, owner: Any) -> None:
     def make(original: Original) -> Original:
         def from_pretrained(*args: Any, **kwargs: Any) -> Any:
+            kwargs = {key: value for key, value in kwargs.items() if key not in ("token", "use_auth_token")}
             return _or_gap(session, original, *args, **kwargs)
 
         return from_pretrained
@@ -107,10 +108,17 @@ def _or_gap(session: Session, original: Original, *args: Any, **kwargs: Any) -> 
     except (OSError, ValueError) as error:
         name = next((str(item) for item in args if isinstance(item, (str, Path))), "")
         name = name or str(kwargs.get("pretrained_model_name_or_path", ""))
-        if _is_hub_name(name) and not getattr(error, "_told", False):
+        if _is_hub_name(name) and not _in_stage(name) and not getattr(error, "_told", False):
             session.stage_gap("model", name)
             error._told = True  # type: ignore[union-attr]
         raise
+
+
+def _in_stage(name: str) -> bool:
+    folder = (
+        os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser() / "hub"
+    )
+    return (Path(folder) / f"models--{name.replace('/', '--')}").is_dir()
 
 
 def _is_hub_name(name: str) -> bool:
@@ -137,7 +145,8 @@ def _pushes(session: Session, owner: Any) -> None:
 
 def _own_push(module: Any, mixin: Any) -> None:
     """Classes that copied the mixin's method when they were made."""
-    for cls in (item for item in vars(module).values() if isinstance(item, type) and issubclass(item, mixin)):
+    classes: list[Any] = [item for item in vars(module).values() if isinstance(item, type) and issubclass(item, mixin)]
+    for cls in classes:
         if "push_to_hub" in vars(cls):
             cls.push_to_hub = mixin.push_to_hub
 
@@ -200,20 +209,24 @@ def _no_pool(session: Session, module: Any) -> None:
 
 
 def _paths(session: Session) -> None:
-    """Other paths of the course's data become links to it, where there is nothing yet."""
+    """Other paths of the course's data become links to it."""
     folder = _data_folder(session)
     if not folder:
         return
     for alias in session.config.get("path_aliases") or ():
-        path = Path(str(alias))
-        if not path.exists() and not path.is_symlink():
-            session.guard(_link)(path, Path(folder).resolve())
+        session.guard(_link)(Path(str(alias)), Path(folder).resolve())
 
 
 def _link(path: Path, folder: Path) -> None:
+    """A folder (or a file) of links, so that the notebook can write beside the data, too."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        source = folder / path.name if path.suffix and (folder / path.name).exists() else folder
-        path.symlink_to(source, target_is_directory=source.is_dir())
+        if path.suffix and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(folder / path.name)
+        elif not path.suffix:
+            path.mkdir(parents=True, exist_ok=True)
+            for item in folder.iterdir():
+                if not (path / item.name).exists():
+                    (path / item.name).symlink_to(item)
     except OSError:
         return

@@ -57,9 +57,9 @@ def install(trace_fd: int, config: dict[str, object]) -> None:
 
 
 def _follow_cells(session: Session) -> None:
-    from IPython import get_ipython  # type: ignore[attr-defined]
+    from IPython import get_ipython
 
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is None:
         return
 

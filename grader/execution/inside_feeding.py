@@ -186,7 +186,7 @@ def shallow_pass(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if ids is None or kwargs.get("return_dict") is False or kwargs.get("output_attentions"):
         return None
     hidden = model.get_input_embeddings()(ids)
-    anchor = next((item for item in model.parameters() if item.requires_grad), None)
+    anchor = _anchor(model)
     if anchor is not None:
         hidden = hidden + anchor.reshape(-1)[0].to(hidden.dtype) * 0
     if torch.is_autocast_enabled("cpu"):
@@ -195,3 +195,17 @@ def shallow_pass(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     states = (hidden,) * (layers + 1) if kwargs.get("output_hidden_states") else None
     kind = BaseModelOutputWithPast if hasattr(model.config, "num_key_value_heads") else BaseModelOutput
     return kind(last_hidden_state=hidden, hidden_states=states)
+
+
+def _anchor(model: Any) -> Any:
+    """A parameter that trains: the way for gradients. Looked up once, as long as it still does."""
+    known = _ANCHORS.get(model)
+    anchor = known() if known is not None else None
+    if anchor is None or not anchor.requires_grad:
+        anchor = next((item for item in model.parameters() if item.requires_grad), None)
+        if anchor is not None:
+            _ANCHORS[model] = weakref.ref(anchor)
+    return anchor
+
+
+_ANCHORS: weakref.WeakKeyDictionary[Any, weakref.ref[Any]] = weakref.WeakKeyDictionary()

@@ -69,7 +69,7 @@ class Latency:
         self._session.hooks.when("IPython.core.magics.execution", self._session.guard(self._patch_magic))
         self._session.hooks.when("torch", self._session.guard(self._patch_reads))
         self._session.on_sync = self._synced
-        self._session.on_clock = look
+        self._session.on_event = self._event
         self._session.at_cell_start.append(self._start)
         self._session.at_cell_end.append(self.flush)
 
@@ -82,7 +82,7 @@ class Latency:
 
     def _reading(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def read(tensor: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._since and from_notebook():
+            if self._since:
                 self._waited.add("read")
             return original(tensor, *args, **kwargs)
 
@@ -105,6 +105,10 @@ class Latency:
         self._trained |= trains
         self._since[(model, size)] += 1
         self._waited.clear()
+
+    def _event(self) -> None:
+        self._synced("sync")
+        self._session.guard(self.look)()
 
     def _synced(self, kind: str) -> None:
         if self._since:

@@ -111,7 +111,8 @@ def _weights(value: Any) -> bool:
 def _describe(tensors: dict[Any, Any]) -> list[list[Any]]:
     """Names and shapes; hashes of what is small or looks like a head."""
     rows = []
-    for name, item in list(tensors.items())[:TENSORS]:
+    outside_first = sorted(tensors.items(), key=lambda pair: "layers" in str(pair[0]))
+    for name, item in outside_first[:TENSORS]:
         if hasattr(item, "is_floating_point"):
             deep = "layers" in str(name)
             rows.append([str(name), list(item.shape), None if deep else sha256(item)])

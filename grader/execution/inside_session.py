@@ -32,8 +32,8 @@ class Session:
         """The load that comes next asked for quantisation, which can't be had here."""
         self.on_sync: Callable[[str], object] = lambda kind: None
         """Told whenever the notebook waits for the GPU, or copies a result from it."""
-        self.on_clock: Callable[[], object] = lambda: None
-        """Told whenever the notebook looks at a clock of the GPU."""
+        self.on_event: Callable[[], object] = lambda: None
+        """Told whenever the notebook records an event of the GPU, which keeps time on the GPU itself."""
         self._compat_seen: set[tuple[str, str]] = set()
 
     def emit(self, kind: str, **fields: Any) -> None:

@@ -177,7 +177,7 @@ def plain_name(name: str) -> str:
 
 def _role(names: Iterable[str], config: Mapping[str, Any] | None, assignment: Assignment) -> Role | None:
     base = str((config or {}).get("base_model_name_or_path") or "").lower()
-    plain = {plain_name(name.partition(".lora_")[0]) for name in names}
+    plain = {from_layers(name.partition(".lora_")[0]) for name in names}
     scores = {
         role: len(plain & known(facts)) + (1000 if base and base == facts.checkpoint.lower() else 0)
         for role, facts in assignment.models.items()
@@ -188,8 +188,13 @@ def _role(names: Iterable[str], config: Mapping[str, Any] | None, assignment: As
 
 def known(facts: ModelFacts) -> set[str]:
     """Parameter and module names of a model, without prefixes."""
-    names = {plain_name(name) for name in facts.parameters}
-    return names | {plain_name(name) for name in facts.linear}
+    return {from_layers(name) for name in (*facts.parameters, *facts.linear)}
+
+
+def from_layers(name: str) -> str:
+    """The part of a name that wrappers of any kind leave alone: from the layers on."""
+    plain = plain_name(name)
+    return plain[plain.index("layers.") :] if "layers." in plain else plain
 
 
 def _is_head(name: str, head: str, heads: Heads) -> bool:

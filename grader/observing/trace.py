@@ -179,7 +179,7 @@ def _trainable(story: Story) -> Iterator[Observation]:
         ranks = [shape[0] for name, shape in lora if ".lora_A" in name and shape]
         targets = {name.partition(".lora_")[0].rpartition(".")[2] for name, _ in lora}
         yield Trainable(
-            **story.about_run(run, run.begin, "get_peft_model", ".train(", "optimizer"),
+            **story.about_run(run, run.begin, "get_peft_model", "add_adapter", ".train(", "optim"),
             names=tuple((name, shape) for name, shape, _ in run.names),
             head=_head_trains(story, run),
             rank=max(ranks, default=None),
@@ -225,7 +225,7 @@ def _precision(story: Story) -> Iterator[Observation]:
         here = [item for item in story.records if item.order >= run.begin.order - 40 and item.exec == run.begin.exec]
         autocast = next((item for item in story.kind("autocast") if _same(item, run)), None)
         yield Precision(
-            **story.about_run(run, run.begin, "fp16", "bf16", "autocast", "mixed_precision", "TrainingArguments"),
+            **story.about_run(run, run.begin, "fp16", "bf16", "autocast(", "mixed_precision", "TrainingArguments"),
             fp16=run.trainer is not None and run.trainer.data.get("fp16") is True,
             bf16=run.trainer is not None and run.trainer.data.get("bf16") is True,
             autocast=autocast.text("dtype") if autocast is not None else None,

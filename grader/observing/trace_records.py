@@ -15,6 +15,8 @@ from grader.model.evidence import Evidence
 from grader.model.finding import Citation
 
 QUOTE_CHARS = 300
+LOOK_BACK = 40
+NO_CODE = ("#", "from ", "import ", "%", "!")
 TEXT_CHARS = 500
 
 
@@ -63,16 +65,16 @@ def role_of(load: Record, assignment: Assignment) -> Role | None:
 
 
 def cite(evidence: Evidence, item: Record, words: Iterable[str]) -> Citation | None:
-    """The record's cell, with the first line of its code that says one of the words."""
+    """The line of code that says one of the words: in the record's cell, else in the nearest cell above that does."""
     if item.cell is None:
         return None
-    lines = _source(evidence.notebook, item.cell).splitlines()
-    code = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-    for word in words:
-        for line in code:
-            if word in line:
-                return Citation(where="notebook", cell=item.cell, quote=line[:QUOTE_CHARS])
-    return Citation(where="notebook", cell=item.cell, quote=(code[0] if code else "")[:QUOTE_CHARS])
+    for cell in range(item.cell, max(-1, item.cell - LOOK_BACK), -1):
+        lines = [line.strip() for line in _source(evidence.notebook, cell).splitlines()]
+        for word in words:
+            found = next((line for line in lines if word in line and not line.startswith(NO_CODE)), None)
+            if found is not None:
+                return Citation(where="notebook", cell=cell, quote=found[:QUOTE_CHARS])
+    return Citation(where="notebook", cell=item.cell)
 
 
 def _source(notebook: Mapping[str, Any] | None, index: int) -> str:
