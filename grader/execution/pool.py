@@ -195,6 +195,9 @@ def open_pool(
         _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
         groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
+        janitor = cgroups.watch_over(groups)
+        if janitor is not None:
+            stack.enter_context(janitor)
         stack.callback(cgroups.unmake, groups)
         server, trouble = None, None
         if boxed and warm:

@@ -30,7 +30,7 @@ from grader.execution.nouns import Job, Limits, Run, Status
 from grader.execution.places import Place
 
 _PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
-_GRACE = 5.0
+_GRACE = 10.0
 _LOOK = 0.25
 _NO_MEMORY = re.compile(r"MemoryError|(?:can't|cannot|not enough) .{0,20}memory|std::bad_alloc")
 _FINISH = "__import__('IPython').get_ipython().kernel.grader_finish()"

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -181,13 +182,12 @@ def test_killed_at_any_moment_the_next_run_ends_the_same(materials: Materials, t
     whole = tmp_path / "whole"
     subprocess.run([*command, str(whole)], check=False, capture_output=True)
     broken = tmp_path / "broken"
-    for wait in (0.6, 0.9, 1.2, 1.6, 2.0):
+    for files in (1, 9, 40, 90):
         process = subprocess.Popen([*command, str(broken)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(wait)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        while process.poll() is None and sum(1 for _ in broken.rglob("*.json")) < files:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     done = subprocess.run([*command, str(broken)], check=False, capture_output=True)
     assert done.returncode in (0, 1), done.stderr.decode()
     assert results(broken) == results(whole)
