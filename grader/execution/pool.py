@@ -167,6 +167,15 @@ class Pool:
             if run is not None:
                 yield job, run
 
+    def _fresh(self, number: int) -> _Worker:
+        """A new worker in the place of one that ended; a busy machine gets a second and a third chance."""
+        for pause in (1.0, 5.0):
+            try:
+                return _Worker(self._setting, number)
+            except SandboxError:
+                time.sleep(pause)
+        return _Worker(self._setting, number)
+
     def _judge(
         self, worker: _Worker, answer: Run | GraderError | None, again: collections.deque[Job], job: Job
     ) -> Run | None:
@@ -174,7 +183,7 @@ class Pool:
         if isinstance(answer, Run):
             return answer
         worker.end()
-        self._workers[worker.number] = _Worker(self._setting, worker.number)
+        self._workers[worker.number] = self._fresh(worker.number)
         if worker.tries < 2:
             again.append(job)
             return None

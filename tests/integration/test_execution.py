@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,14 +38,15 @@ def printed(run: Run) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    folder = tmp_path_factory.mktemp("stage")
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(0o755)
+def stage() -> Iterator[Stage]:
+    # Not pytest's own folder: only its owner may enter that one, and workers are an ordinary user.
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o755)
     (folder / "hub").mkdir()
     (folder / "data").mkdir()
     (folder / "data/labels.json").write_text('["a", "b"]')
-    return Stage(hub=folder / "hub", data=folder / "data", inside_config={"some": "thing"})
+    yield Stage(hub=folder / "hub", data=folder / "data", inside_config={"some": "thing"})
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module", params=["warm", "cold"])
@@ -149,8 +152,8 @@ def _kill_workers(times: int) -> subprocess.Popen[bytes]:
     script = f"""
 import os, time, subprocess
 def worker():
-    out = subprocess.run(["pgrep", "-P", "{os.getpid()}", "-f", "grader.execution.worker"], capture_output=True, text=True).stdout.split()
-    return [int(pid) for pid in out]
+    found = subprocess.run(["pgrep", "-P", "{os.getpid()}", "-f", "grader.execution.worker"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
 gone = set()
 while len(gone) < {times}:
     for pid in worker():
@@ -220,7 +223,8 @@ DRIVER = """
 import sys
 sys.path.insert(0, {root!r})
 from grader.execution import Job, Stage, open_pool
-code = "import os, time\\nif os.fork() == 0:\\n    os.setsid()\\n    os.execvp('sleep', ['sleep', '{mark}'])\\nprint('on', flush=True)\\ntime.sleep(300)"
+code = "import os, time\\nif os.fork() == 0:\\n    os.setsid()\\n    os.execvp('sleep', ['sleep', '{mark}'])\\n"
+code += "time.sleep(300)"
 nb = {{"cells": [{{"cell_type": "code", "source": code}}]}}
 with open_pool(Stage(), jobs=2, warm={warm}) as pool:
     print("open", flush=True)
