@@ -27,6 +27,8 @@ class Limits:
     items: int = 8
     text: int = 1600
     comment: int = 6000
+    rubric: int = 1000
+    """Of the rubric's own texts."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class CriterionView:
     quotes: tuple[QuoteView, ...]
     missing: tuple[Markup, ...]
     unread: tuple[Markup, ...]
-    caps: tuple[tuple[str, str, str], ...]
-    """(anchor, the check's title, what it means for the points)."""
+    caps: tuple[tuple[str, str], ...]
+    """(anchor, title) of each check that lowered it."""
+    cap: str
+    """What that means for the points."""
     comment: str
 
 
@@ -95,8 +99,8 @@ def finding_view(line: CheckLine, found: Finding, rubric: Rubric, *, anchor: str
         text=rich(found.student_text, limits.text),
         quotes=_quotes(found.citations, limits, prose=False),
         source=words.SOURCES[found.source] if found.source else "",
-        why=rich(line.why, limits.text) if found.verdict in ("failed", "partial") else Markup(),
-        todo=rich(line.todo, limits.text) if found.verdict in ("failed", "partial") else Markup(),
+        why=rich(line.why, limits.rubric) if found.verdict in ("failed", "partial") else Markup(),
+        todo=rich(line.todo, limits.rubric) if found.verdict in ("failed", "partial") else Markup(),
         effect=_effect(found, capped, acts=acts),
         capped=_listed(capped) if acts else "",
     )
@@ -124,14 +128,15 @@ def criterion_view(
         mark=words.LEVEL_MARKS[reached[0]] if len(reached) == 1 else words.OPEN,
         standing=words.standing(score),
         settled=score.settled,
-        asked=inline(clip(item.texts.asked, limits.text)),
+        asked=inline(clip(item.texts.asked, limits.rubric)),
         levels=tuple(_texts(item, reached, limits)),
         differs=hint.state == "contradicts",
         seen=_items(hint.seen, limits),
         quotes=_quotes(hint.citations, limits, prose=True),
         missing=_items(hint.missing, limits),
         unread=() if score.settled else _items(hint.not_judged, limits),
-        caps=tuple(_cap(item, name, checks) for name in score.capped_by),
+        caps=tuple(checks.get(name, ("", words.humanised(name))) for name in score.capped_by),
+        cap=_cap(item, score.capped_by),
         comment=clip(data.comments.get(item.id, ""), limits.comment),
     )
 
@@ -151,7 +156,7 @@ def _texts(item: Criterion, reached: tuple[words.Level, ...], limits: Limits) ->
     leads = [""] if len(reached) == 1 else ["At the lower end", "At the upper end"]
     if len(reached) in (1, 2):
         for lead, level in zip(leads, reached, strict=True):
-            yield lead, inline(clip(texts[level], limits.text))
+            yield lead, inline(clip(texts[level], limits.rubric))
 
 
 def _quotes(citations: Iterable[Citation], limits: Limits, *, prose: bool) -> tuple[QuoteView, ...]:
@@ -183,11 +188,13 @@ def _effect(found: Finding, capped: tuple[str, ...], *, acts: bool) -> str:
     return "It takes no points." if found.verdict == "partial" else ""
 
 
-def _cap(item: Criterion, name: str, checks: Mapping[str, tuple[str, str]]) -> tuple[str, str, str]:
-    anchor, title = checks.get(name, ("", words.humanised(name)))
-    share = min((cap.at for cap in item.requires if cap.check == name), default=Decimal(1))
+def _cap(item: Criterion, names: tuple[str, ...]) -> str:
+    """What the caps that lowered it leave of a criterion; the lowest one rules."""
+    if not names:
+        return ""
+    share = min((cap.at for cap in item.requires if cap.check in names), default=Decimal(1))
     most = words.points((item.max * share).normalize())
-    return anchor, title, f"at most {most} of {words.points(item.max)} until it is mended, as these numbers rest on it"
+    return f"at most {most} of {words.points(item.max)} until it is mended, as these numbers rest on it"
 
 
 def _listed(names: tuple[str, ...]) -> str:

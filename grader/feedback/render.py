@@ -20,10 +20,10 @@ LARGEST_PAGE = 100_000
 TIGHTER = (
     Limits(),
     Limits(quotes=3, quote=220, items=5, text=800),
-    Limits(quotes=1, quote=120, items=3, text=400, comment=2000),
-    Limits(quotes=1, quote=80, items=2, text=260, comment=600),
-    Limits(quotes=1, quote=60, items=1, text=160, comment=300),
-    Limits(quotes=0, quote=60, items=0, text=100, comment=100),
+    Limits(quotes=2, quote=120, items=3, text=400, comment=3000),
+    Limits(quotes=1, quote=80, items=2, text=260, comment=1200, rubric=700),
+    Limits(quotes=1, quote=60, items=1, text=200, comment=400, rubric=400),
+    Limits(quotes=0, items=1, text=120, comment=150, rubric=200),
 )
 
 
@@ -64,6 +64,7 @@ def _environment() -> Environment:
         finalize=fit,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
 
 

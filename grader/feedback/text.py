@@ -32,7 +32,8 @@ def clip(text: str, longest: int) -> str:
         return text
     cut = text[:longest]
     space = cut.rfind(" ")
-    return (cut[:space] if space > longest * 0.8 else cut).rstrip() + " …"
+    cut = (cut[:space] if space > longest * 0.8 else cut).rstrip()
+    return f"{cut}` …" if cut.count("`") % 2 else f"{cut} …"
 
 
 def rich(text: str, longest: int) -> Markup:
