@@ -18,7 +18,7 @@ from typing import Any
 
 from grader.settings import Settings
 from tests.corpus.choices import draw
-from tests.corpus.judge import as_file, as_records, judge_seeds, pretty
+from tests.corpus.judge import ROOT, as_file, as_records, judge_seeds, pretty
 from tests.corpus.notebook import build
 from tests.corpus.report import summary, text
 from tests.corpus.truth import truth
@@ -35,7 +35,7 @@ def main() -> int:
     settings = Settings(mode=options.mode, jobs=options.jobs)
     seeds = options.seeds or range(options.seed, options.seed + options.count)
     found = []
-    for judged in judge_seeds(seeds, settings):
+    for judged in judge_seeds(seeds, settings, options.course):
         found.append(judged)
         print(f"\r{len(found)}", end="", file=sys.stderr, flush=True)
     result = summary(found, options.mode, options.seed)
@@ -53,6 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", help="these seeds instead")
     parser.add_argument("--mode", choices=("static", "dry-run"), default="static")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks executed at the same time")
+    parser.add_argument("--course", type=Path, default=ROOT, help="course root (default: this repository)")
     parser.add_argument("--out", type=Path, help="write the results as JSON")
     parser.add_argument("--full", action="store_true", help="with every notebook's verdicts")
     parser.add_argument("--show", type=int, metavar="SEED", help="print one notebook and its truth")

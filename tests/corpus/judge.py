@@ -48,9 +48,9 @@ class Judged:
 
 
 @cache
-def materials() -> Materials:
-    """The course in this repository."""
-    return load_materials(Course(ROOT), "week3")
+def materials(root: Path = ROOT) -> Materials:
+    """A course root's week 3."""
+    return load_materials(Course(root), "week3")
 
 
 def as_file(chosen: Choices) -> tuple[str, bytes]:
@@ -71,7 +71,7 @@ def task_of(key: str, files: dict[str, bytes]) -> Task:
     return make_task(Submission(participant=Participant(id=key), status="submitted", sha256=digest), files)
 
 
-def judge_seeds(seeds: Iterable[int], settings: Settings) -> Iterator[Judged]:
+def judge_seeds(seeds: Iterable[int], settings: Settings, root: Path = ROOT) -> Iterator[Judged]:
     """All notebooks of these seeds, as they finish."""
     waiting: dict[str, Judged] = {}
     tasks = []
@@ -83,21 +83,20 @@ def judge_seeds(seeds: Iterable[int], settings: Settings) -> Iterator[Judged]:
         judged = Judged(str(seed), chosen.describe(), truth(chosen), seconds={"read": time.perf_counter() - start})
         waiting[str(seed)] = judged
         tasks.append(task)
-    yield from judge_tasks(tasks, waiting, settings)
+    yield from judge_tasks(tasks, waiting, settings, materials(root))
 
 
-def judge_tasks(tasks: list[Task], waiting: dict[str, Judged], settings: Settings) -> Iterator[Judged]:
+def judge_tasks(tasks: list[Task], waiting: dict[str, Judged], settings: Settings, parts: Materials) -> Iterator[Judged]:
     """Each task's evidence, observations and findings into its `Judged`."""
     static = settings.mode == "static"
-    found = ((task, static_evidence(task, "")) for task in tasks) if static else execute(tasks, materials(), settings)
+    found = ((task, static_evidence(task, "")) for task in tasks) if static else execute(tasks, parts, settings)
     for task, evidence in found:
         judged = waiting[task.key]
-        _look(judged, evidence, settings)
+        _look(judged, evidence, settings, parts)
         yield judged
 
 
-def _look(judged: Judged, evidence: Evidence, settings: Settings) -> None:
-    parts = materials()
+def _look(judged: Judged, evidence: Evidence, settings: Settings, parts: Materials) -> None:
     start = time.perf_counter()
     seen, broken = observe(evidence, parts.assignment)
     middle = time.perf_counter()

@@ -50,8 +50,9 @@ def build(chosen: Choices) -> dict[str, Any]:
     """The notebook as JSON."""
     printer = Printer(chosen)
     cells = [*_boilerplate(chosen), *_body(chosen, printer), *_memo(chosen, printer)]
+    cells = _leftovers(chosen, cells)
     _number(cells)
-    cells = _damage(chosen, _leftovers(chosen, cells))
+    cells = _damage(chosen, cells)
     _outputs(chosen, cells)
     return {
         "cells": [_as_json(cell, f"cell{index:03d}") for index, cell in enumerate(cells)],
@@ -131,7 +132,7 @@ def _leftovers(chosen: Choices, cells: list[Cell]) -> list[Cell]:
         new = Cell(NOTE, code=False)
     else:
         out = [stream("896 torch.bfloat16")] if chosen.leftover == "first_try" else []
-        new = Cell(LEFTOVERS[chosen.leftover], outputs=out, count=90)
+        new = Cell(LEFTOVERS[chosen.leftover], outputs=out)
     return [*cells[:after], new, *cells[after:]]
 
 
