@@ -9,7 +9,8 @@ import json
 import re
 from typing import Any
 
-from grader.intake.html import notebook_from_html, squeezed
+from grader.intake.agreement import cells_run, code_of
+from grader.intake.html import notebook_from_html
 from grader.intake.html_page import ADVICE, looks_like_html
 from grader.intake.normalise import normalise
 from grader.model.base import Frozen
@@ -29,39 +30,28 @@ class Candidate(Frozen):
     """A page saved out of an editor: no notebook, and no document either."""
     flags: tuple[Flag, ...] = ()
 
-    def cells(self, kind: str) -> list[dict[str, Any]]:
-        """Cells of one kind that are not empty."""
-        cells = self.notebook["cells"] if self.notebook else []
-        return [cell for cell in cells if cell["cell_type"] == kind and cell["source"].strip()]
-
     @property
     def code(self) -> list[str]:
-        """Sources of the code cells without blanks, to tell whether two notebooks have the same code."""
-        return [squeezed(cell["source"]) for cell in self.cells("code")]
+        """Its code, as far as it has any."""
+        return code_of(self.notebook) if self.notebook else []
 
     @property
-    def prose(self) -> list[str]:
-        """Words of the Markdown and raw cells, without signs."""
-        text = " ".join(cell["source"] for cell in self.cells("markdown") + self.cells("raw"))
-        return re.findall(r"\w+", re.sub(r"<[^<>]*>|\bdata:[^\s)]+", " ", text))
-
-    @property
-    def printed(self) -> str:
-        """Everything that was printed, without blanks and without lines that a progress bar wrote over."""
-        outputs = [output for cell in self.cells("code") for output in cell["outputs"]]
-        text = "".join(output["text"] for output in outputs if output["output_type"] == "stream")
-        return squeezed(text)
+    def is_prose(self) -> bool:
+        """A notebook without any code cell."""
+        return self.notebook is not None and all(cell["cell_type"] != "code" for cell in self.notebook["cells"])
 
     @property
     def ran(self) -> int:
-        """Code cells with an execution count or an output."""
-        return sum(1 for cell in self.cells("code") if cell["outputs"] or cell["execution_count"] is not None)
+        """How many of its cells were run."""
+        return cells_run(self.notebook) if self.notebook else 0
 
 
 def read_candidate(path: str, data: bytes) -> Candidate:
     """Read a file named as a notebook or as HTML."""
     if data.startswith(b"%PDF"):
         return _failed(path, "It is a PDF file under another name. " + ADVICE)
+    if data.startswith((b"From: <Saved by", b"MIME-Version:")):
+        return _failed(path, "It is a page saved by a browser as one file (MHTML). " + ADVICE)
     if data.startswith(b"PK\x03\x04"):
         return _failed(path, "It is a zip archive or office document under another name. " + ADVICE)
     if not data.strip():
@@ -86,16 +76,22 @@ def _failed(path: str, why: str) -> Candidate:
 def _from_json(path: str, data: bytes) -> Candidate:
     text = _text(data)
     flags: tuple[Flag, ...] = ()
-    try:
-        raw = _sound(json.loads(text, parse_constant=_nothing))
-    except (ValueError, RecursionError) as error:
-        raw = _sound(_mended(text))
-        why = f"{path} is damaged JSON ({type(error).__name__}); what could be read is graded, cells may be missing."
+    raw = _loaded(text)
+    if raw is None:
+        raw = _mended(text)
+        why = f"{path} is damaged JSON; what could be read is graded, cells may be missing."
         flags = (Flag(kind="notebook_repaired", why=why),)
     if not isinstance(raw, dict) or not isinstance(raw.get("cells", raw.get("worksheets")), list):
         return Candidate(path=path, origin="ipynb", problem="It is no notebook, or too damaged to be read. " + ADVICE)
     found = normalise(raw)
     return Candidate(path=path, origin="ipynb", notebook=found.notebook, flags=(*flags, *found.flags))
+
+
+def _loaded(text: str, *, strict: bool = True) -> Any:
+    try:
+        return _sound(json.loads(text, strict=strict, parse_constant=_nothing))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _nothing(_: str) -> None:
@@ -126,11 +122,8 @@ def _mended(text: str) -> dict[str, Any] | None:
     """Damaged JSON: merge marks and stray commas dropped; else all whole cells before the damage."""
     plain = re.sub(r"^(<<<<<<<|=======|>>>>>>>).*$\n?", "", text, flags=re.MULTILINE)
     plain = re.sub(r",(\s*[\]}])", r"\1", plain)
-    try:
-        raw = json.loads(plain, strict=False)
-        return raw if isinstance(raw, dict) else None
-    except (ValueError, RecursionError):
-        return _whole_cells(text)
+    raw = _loaded(plain, strict=False)
+    return raw if isinstance(raw, dict) else _whole_cells(text)
 
 
 def _whole_cells(text: str) -> dict[str, Any] | None:
@@ -144,7 +137,7 @@ def _whole_cells(text: str) -> dict[str, Any] | None:
             cell, at = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             break
-        cells.append(cell)
+        cells.append(_loaded(json.dumps(cell)))
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5} if cells else None
 
 

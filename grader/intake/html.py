@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from grader.intake.agreement import difference
 from grader.intake.html_markdown import markdown_of
 from grader.intake.html_outputs import output_of
 from grader.intake.html_page import (
@@ -61,7 +62,7 @@ def notebook_from_html(data: bytes) -> HtmlNotebook:
     carried = _carried(page)
     if carried is None:
         return HtmlNotebook(notebook=visible.notebook, flags=(*visible.flags, *_flags(cells, page)))
-    if _told(carried.notebook) == _told(visible.notebook):
+    if difference(carried.notebook, visible.notebook) is None:
         return HtmlNotebook(notebook=carried.notebook, flags=carried.flags)
     why = "The notebook carried inside the HTML file differs from the visible page; the visible page is graded."
     return HtmlNotebook(
@@ -200,18 +201,3 @@ def _carried(page: Element) -> Normalised | None:
                 return None
             return normalise(raw) if isinstance(raw, dict) and isinstance(raw.get("cells"), list) else None
     return None
-
-
-def _told(notebook: dict[str, Any]) -> list[tuple[str, str]]:
-    """Code and printed text of a notebook without blanks, to tell whether two say the same."""
-    told = []
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code" and cell["source"].strip():
-            printed = "".join(output["text"] for output in cell["outputs"] if output["output_type"] == "stream")
-            told.append((squeezed(cell["source"]), squeezed(printed)))
-    return told
-
-
-def squeezed(text: str) -> str:
-    """Text without blanks, colours, and lines that a progress bar wrote over."""
-    return re.sub(r"[^\n]*\r(?!\n)|\x1b\[[^@-~]*[@-~]|\s+", "", text)

@@ -10,6 +10,8 @@ from markdownify import markdownify
 
 from grader.intake.html_page import Element, classes, text_of
 
+LONGEST = 3_000_000
+"""Characters of HTML; no memo is longer, and longer ones become plain text."""
 _DROPPED = frozenset({"anchor-link", "MathJax", "MathJax_Preview", "MathJax_Display", "MathJax_SVG", "mjx-chtml"})
 
 
@@ -19,6 +21,8 @@ def markdown_of(element: Element) -> str:
     work.tail = None
     _tidy(work)
     html = lxml.html.tostring(work, encoding="unicode")
+    if len(html) > LONGEST:
+        return text_of(work).strip()
     try:
         text = markdownify(
             html,

@@ -126,8 +126,11 @@ def _widget(element: Element) -> dict[str, Any]:
 
 
 def _is_traceback(text: str) -> bool:
-    """nbconvert begins each line of a traceback with a line end; a stream starts at once."""
-    return bool(re.match(r"\n(-{20,}\n|\s*(Cell |File |Input )|Traceback \(most recent)", text))
+    """By the form that IPython gives it; nbconvert also begins it with a line end, which a browser drops when it saves."""
+    if re.match(r"\n?-{20,}\n\S+ +Traceback \(most recent call last\)|\n(-{20,}\n|Traceback \(most recent)", text):
+        return True
+    place = re.match(r"\n?\s*(Cell In|File |Input In)", text)
+    return bool(place and re.match(r"\w*(Error|Exception|Warning|Interrupt)\b", text.rstrip("\n").rpartition("\n")[2]))
 
 
 def _error(text: str) -> Output:

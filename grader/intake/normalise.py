@@ -5,7 +5,11 @@ Ids that are missing are made from the position, so that the same notebook alway
 
 from __future__ import annotations
 
+import json
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import nbformat
@@ -78,12 +82,27 @@ def normalise(raw: dict[str, Any]) -> Normalised:
 def _upgraded(raw: dict[str, Any], changes: _Changes) -> dict[str, Any]:
     changes.note("old_format")
     try:
-        old = nbformat.from_dict(  # type: ignore[no-untyped-call]
-            {**raw, "nbformat": raw.get("nbformat", 3), "metadata": raw.get("metadata") or {}}
-        )
-        return dict(nbformat.convert(old, 4))  # type: ignore[no-untyped-call]
+        with _quiet():
+            return _converted(raw)
     except (KeyError, ValueError, TypeError, AttributeError, nbformat.ValidationError):
         return raw
+
+
+def _converted(raw: dict[str, Any]) -> dict[str, Any]:
+    whole = {**raw, "nbformat": raw.get("nbformat", 3), "metadata": raw.get("metadata") or {}}
+    text = json.dumps({"nbformat_minor": 0, **whole})
+    return dict(nbformat.reads(text, as_version=4))  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """nbformat logs what it finds odd, with the student's text."""
+    logger = logging.getLogger("traitlets")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _free_id(wanted: object, index: int, ids: set[str], changes: _Changes) -> str:

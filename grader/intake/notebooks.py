@@ -6,9 +6,9 @@ Executes and unpickles nothing.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
+from grader.intake.agreement import difference
 from grader.intake.candidates import Candidate, read_candidate
 from grader.intake.html_page import ADVICE
 from grader.intake.memos import Memo, find_memo
@@ -16,8 +16,6 @@ from grader.intake.names import is_junk
 from grader.model.submission import ChosenNotebook, Flag
 
 NOTEBOOKS = (".ipynb", ".ipynb.txt", ".ipynb.json", ".ipynb.html")
-FEW_WORDS = 12
-"""Words by which one text may differ from itself: turning HTML back into Markdown loses a few."""
 PAGES = (".html", ".htm", ".xhtml", ".mhtml", ".mht")
 
 
@@ -30,7 +28,7 @@ def choose_notebook(files: Mapping[str, bytes]) -> ChosenNotebook:
     if not ranked:
         return _none(files, candidates)
     best, oddities = _settle(ranked)
-    prose = [candidate for candidate in readable if not candidate.code and candidate is not best]
+    prose = [candidate for candidate in readable if candidate.is_prose and candidate is not best]
     memo = _memo(files, candidates, prose)
     broken = [candidate for candidate in candidates if candidate.problem and _meant(candidate)]
     return ChosenNotebook(
@@ -77,6 +75,8 @@ def _settle(ranked: list[Candidate]) -> tuple[Candidate, list[Flag]]:
         why = f"{twin.path} has no saved outputs; its HTML export {best.path} with the same code is used."
         flags.append(Flag(kind="ipynb_without_outputs", why=why, blocking=False))
     flags += _differing(best, others)
+    if not best.code and not any(flag.kind == "code_hidden" for flag in best.flags):
+        flags.append(Flag(kind="no_code", why=f"{best.path} has no code."))
     if _hidden(best.path):
         flags.append(Flag(kind="checkpoint_only", why=f"Only an automatic copy was handed in: {best.path}."))
     return best, flags
@@ -85,7 +85,7 @@ def _settle(ranked: list[Candidate]) -> tuple[Candidate, list[Flag]]:
 def _differing(best: Candidate, others: list[Candidate]) -> list[Flag]:
     flags = []
     for other in others:
-        what = _difference(best, other)
+        what = difference(best.notebook or {}, other.notebook or {})
         if what is None:
             if other.origin == best.origin:
                 why = f"{other.path} is a copy of {best.path}."
@@ -102,22 +102,6 @@ def _differing(best: Candidate, others: list[Candidate]) -> list[Flag]:
     return flags
 
 
-def _difference(best: Candidate, other: Candidate) -> str | None:
-    """In what two notebooks differ; null where they say the same."""
-    if other.code != best.code:
-        return "code"
-    if _words_apart(best.prose, other.prose) > max(FEW_WORDS, len(best.prose) // 20):
-        return "text"
-    if best.ran and other.ran and best.printed != other.printed:
-        return "saved outputs"
-    return None
-
-
-def _words_apart(left: list[str], right: list[str]) -> int:
-    ours, theirs = Counter(left), Counter(right)
-    return (ours - theirs).total() + (theirs - ours).total()
-
-
 def _memo(files: Mapping[str, bytes], candidates: list[Candidate], prose: list[Candidate]) -> Memo:
     """A notebook of prose only is a memo; else a document."""
     used = frozenset(one.path for one in candidates if one.notebook or one.editor_page)
@@ -125,7 +109,8 @@ def _memo(files: Mapping[str, bytes], candidates: list[Candidate], prose: list[C
     shown = sorted((one for one in prose if not _hidden(one.path)), key=lambda one: (one.origin == "html", one.path))
     if found.text is not None or not shown:
         return found
-    text = "\n\n".join(cell["source"] for cell in shown[0].cells("markdown") + shown[0].cells("raw"))
+    cells = (shown[0].notebook or {})["cells"]
+    text = "\n\n".join(cell["source"] for cell in cells if cell["cell_type"] != "code")
     return Memo(path=shown[0].path, text=text, flags=found.flags) if text.strip() else found
 
 

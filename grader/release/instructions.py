@@ -6,7 +6,6 @@ from grader.model.gradebook import Gradebook
 from grader.release.archive import archive_notes, archive_rows
 from grader.release.plan import Note, Plan
 
-ENGLISH_DATE = "Last modified (grade)"
 BOX = "'Allow updating records that have been modified more recently in Moodle than in the spreadsheet'"
 
 
@@ -33,18 +32,14 @@ def _worksheet_steps(plan: Plan | None) -> list[str]:
         "   and try again.",
     ]
     if needs_box(plan):
-        steps.append(f"   Tick {BOX}:")
-        steps.append(
-            "   people were graded before, or the worksheet's dates are in a language that Moodle can't read back."
-        )
+        steps.append("   Here tick that box at once: people were graded before this worksheet was downloaded.")
     return steps
 
 
 def needs_box(plan: Plan) -> bool:
-    """Whether Moodle would take rows for outdated: graded before, or dates that it can't read."""
+    """Whether Moodle may take rows for outdated: graded before, with dates in another zone or language than it reads."""
     modified = plan.sheet.columns["modified_grade"]
-    english = plan.sheet.header[modified] == ENGLISH_DATE
-    return not english or any(planned.row.cells[modified].strip() not in ("", "-") for planned in plan.rows)
+    return any(planned.row.cells[modified].strip() not in ("", "-") for planned in plan.rows)
 
 
 def _archive_steps(gradebook: Gradebook, *, after: bool) -> list[str]:
