@@ -8,9 +8,10 @@ an unprivileged user for good. For an ordinary user all this does nothing. It bu
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from grader.errors import SandboxError
@@ -19,6 +20,7 @@ from grader.errors import SandboxError
 UNPRIVILEGED = 60600
 CLONE_NEWNS = 0x20000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
+_SAMPLE = 3000
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,10 +54,20 @@ def topmost(paths: Iterable[Path]) -> list[Path]:
 
 
 def unreadable(paths: Iterable[Path]) -> list[Path]:
-    """Needed paths that are themselves closed to other users: no mount helps there."""
-    need = stat.S_IROTH | stat.S_IXOTH
-    modes = {path: path.stat().st_mode for path in topmost(paths)}
-    return [p for p, mode in modes.items() if mode & (need if stat.S_ISDIR(mode) else stat.S_IROTH) == 0]
+    """Needed paths that hold something which is closed to other users: no mount helps there."""
+    return [path for path in topmost(paths) if any(not _others_may_read(part) for part in _sample(path))]
+
+
+def _sample(path: Path) -> Iterator[Path]:
+    """The path and the first few thousand things below it: whoever closes one closes all (umask 077)."""
+    below = (Path(folder, name) for folder, names, files in os.walk(path) for name in (*names, *files))
+    return itertools.islice(itertools.chain([path], below), _SAMPLE)
+
+
+def _others_may_read(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    need = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
+    return mode & need == need
 
 
 def _others_may_enter(folder: Path) -> bool:

@@ -25,7 +25,7 @@ _START = (
     "import sys; sys.path.insert(0, {root!r}); "
     "from grader.execution.server import main; main({life}, {workers}, {paths}, {libraries})"
 )
-_START_SECONDS = 120.0
+_START_SECONDS = 300.0
 # The box needs a process that keeps it open and does nothing; it ends when we do.
 _HOLDER = ("/bin/sleep", "infinity")
 

@@ -358,3 +358,13 @@ POISON = (
 )  # fmt: skip
 
 ATTACKS = (*SPYING, *NETWORK, *GREED, *STUBBORN, *ESCAPING, *POISON)
+
+
+def table() -> str:
+    """Every attack with what stops it, for the documentation: `python tests/integration/attacks.py`."""
+    rows = (f"| {attack.name} | {attack.stopped_by} | {', '.join(attack.status)} |" for attack in ATTACKS)
+    return "\n".join(("| a notebook that | is stopped by | ends as |", "|---|---|---|", *rows))
+
+
+if __name__ == "__main__":
+    print(table())

@@ -125,7 +125,11 @@ def test_a_path_that_is_itself_closed_is_named(tmp_path: Path) -> None:
     (tmp_path / "stage").mkdir(mode=0o700)
     (tmp_path / "free").mkdir()
     (tmp_path / "free").chmod(0o755)
-    assert descend.unreadable([tmp_path / "stage", tmp_path / "free"]) == [tmp_path / "stage"]
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner").chmod(0o755)
+    (tmp_path / "inner/model.safetensors").touch(0o600)
+    places = [tmp_path / "stage", tmp_path / "free", tmp_path / "inner"]
+    assert descend.unreadable(places) == [tmp_path / "inner", tmp_path / "stage"]
 
 
 def test_the_box_has_no_network_no_writable_folder_of_ours_and_none_of_our_environment() -> None:
