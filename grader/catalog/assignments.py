@@ -139,6 +139,9 @@ def _with_true_sizes(assignment: Assignment, folder: Path, path: Path, lines: Wh
                 where=f"{path}:{line_of(('models', role), lines)}",
                 todo=f"add them to {table} with `python -m reference stage`",
             )
+        if known is None:
+            found[role] = facts
+            continue
         extra = {
             "parameters": {name: tuple(shape) for name, shape in known["parameters"].items()},
             "linear": tuple(name for name, module in known["modules"].items() if module["kind"] == "Linear"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ import click
 from grader.catalog import Course
 from grader.checking.registry import Registry
 from grader.checks import collect
-from grader.cli.app import app, course_option, err, json_option, out, print_json
+from grader.cli.app import app, course_option, err, json_option, open_course, out, print_json
 from grader.cli.tables import plain, verdict
-from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, InputError
+from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, CourseError, InputError
 from grader.execution import probe
 from grader.pipeline import Graded, Materials, load_materials
 from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, public_findings
@@ -98,6 +99,7 @@ def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | N
 def checks_command(*, name: str | None, as_json: bool, course_folder: Path | None) -> int:
     """List the checks, or explain one."""
     registry = collect(*_own_checks(course_folder))
+    name = _line_ids(course_folder).get(name, name) if name else None
     if name is None:
         found = {key: registry.describe(key).sentence for key in sorted(registry)}
         if as_json:
@@ -108,6 +110,16 @@ def checks_command(*, name: str | None, as_json: bool, course_folder: Path | Non
         return EXIT_DONE
     _explain(registry, name, as_json=as_json)
     return EXIT_DONE
+
+
+def _line_ids(folder: Path | None) -> dict[str, str]:
+    """Check names by the ids of rubric lines (`decoder.padding_side`), where there is a course."""
+    try:
+        course = open_course(folder)
+        rubrics = [course.rubric(course.load(slug)) for slug in course.slugs()]
+    except CourseError:
+        return {}
+    return {line.id: line.check for rubric in rubrics for line in rubric.checks}
 
 
 def _own_checks(folder: Path | None) -> list[Path]:
@@ -121,11 +133,11 @@ def _explain(registry: Registry, name: str, *, as_json: bool) -> None:
         raise InputError(f"there is no check {name!r}", todo=f"checks: {', '.join(sorted(registry))}")
     about = registry.describe(name)
     if as_json:
-        print_json(about._asdict())
+        print_json(asdict(about))
         return
     out.print(plain(about.name))
     out.print(plain(about.sentence), soft_wrap=True)
     if about.details:
         out.print(plain(about.details), soft_wrap=True)
-    for option, text in about.options.items():
-        out.print(plain(f"  {option}: {text}"), soft_wrap=True)
+    for option in about.options:
+        out.print(plain(f"  {option.name}: {option.doc}"), soft_wrap=True)

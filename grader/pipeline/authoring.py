@@ -139,7 +139,7 @@ def _skeleton_notebook(slug: str) -> dict[str, Any]:
             "## Result\n\n### BEGIN SOLUTION\nThe answer is 42, because six times seven is forty-two.\n### END SOLUTION",
         ),
     ]
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": kind, "id": f"cell-{number}", "metadata": {}, "source": text}
         | ({"execution_count": None, "outputs": []} if kind == "code" else {})
         for number, (kind, text) in enumerate(texts)

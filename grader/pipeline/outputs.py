@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -125,7 +125,7 @@ def grade_of(item: Graded) -> Decimal | None:
     return None if item.submission.draft or card.status == "unreadable" else card.total
 
 
-def _csv(rows: Sequence[dict[str, object]]) -> bytes:
+def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

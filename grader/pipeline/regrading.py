@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from grader.errors import WorkspaceError
 from grader.model.base import format_points
@@ -74,7 +75,7 @@ def regrade(
                 *info.get("regrades", []),
                 {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because},
             ]
-            times = {name: info[name] for name in ("started", "finished", "export", "columns") if name in info}
+            times: dict[str, Any] = {name: info[name] for name in ("started", "finished", "export", "columns") if name in info}
             write_run(workspace, materials, str(info.get("mode", "dry-run")), in_force, {**times, "regrades": history})
         return changes, graded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grader.model.evidence import Evidence
 from grader.model.results import (
@@ -86,7 +87,7 @@ def _criterion(item: CriterionScore) -> ResultCriterion:
     return ResultCriterion(**item.model_dump(exclude={"suggestion"}))
 
 
-def results_json(everybody: Sequence[Graded]) -> list[object]:
+def results_json(everybody: Sequence[Graded]) -> list[dict[str, Any]]:
     """results.json as data."""
     return [result_of(graded).model_dump(mode="json", by_alias=True) for graded in everybody]
 

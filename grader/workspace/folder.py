@@ -163,7 +163,8 @@ class Workspace:
 
     def run_info(self) -> dict[str, Any] | None:
         """run.json as data; null in a new folder."""
-        return self.read_json(self.run_file)
+        info: dict[str, Any] | None = self.read_json(self.run_file)
+        return info
 
     def read_json(self, path: Path) -> Any:
         """A JSON file of the folder; null if missing; StorageError if broken."""
