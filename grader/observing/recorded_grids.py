@@ -5,6 +5,7 @@ It says where the rows and columns are, not what they mean.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -47,7 +48,8 @@ def blocks(text: str) -> list[Line | Grid]:
     found: list[Line | Grid] = []
     at = 0
     while at < len(lines):
-        grid, after = _piped(lines, at) if _BARS.search(lines[at]) else _aligned(lines, at)
+        reader = _piped if _BARS.search(lines[at]) else _comma_separated if lines[at].count(",") > 1 else _aligned
+        grid, after = reader(lines, at)
         if grid is None:
             after = max(after, at + 1)
             found.extend(Line(line) for line in lines[at:after])
@@ -113,6 +115,28 @@ def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]], quotes: list[str
     if not kept or width > COLUMNS:
         return None
     return Grid(header, tuple(row for row, _ in kept), tuple(quote for _, quote in kept), wraps)
+
+
+def _comma_separated(lines: list[str], start: int) -> tuple[Grid | None, int]:
+    """What `to_csv` writes: a line of labels, lines of as many cells."""
+    header = _split_commas(lines[start])
+    labels = all(cell == "" or (any(map(str.isalpha, cell)) and len(cell) < 40 and not _LABELLED.search(cell)) for cell in header)
+    rows: list[tuple[str, ...]] = []
+    at = start + 1
+    while labels and at < len(lines) and len(rows) < ROWS:
+        row = _split_commas(lines[at])
+        if len(row) != len(header) or not any(whole(cell) for cell in row):
+            break
+        rows.append(row)
+        at += 1
+    return (_grid(header, rows, lines[start + 1 : at]), at) if rows else _aligned(lines, start)
+
+
+def _split_commas(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(cell.strip()[:CELL_CHARS] for cell in next(csv.reader([line]), [])[:COLUMNS])
+    except csv.Error:
+        return ()
 
 
 @dataclass(frozen=True)

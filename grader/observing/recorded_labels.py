@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -98,19 +98,21 @@ NOTHING = Hints()
 
 def merged(near: Hints, far: Hints) -> Hints:
     """Near words, with what they leave open filled in from farther ones."""
-    if far == NOTHING:
-        return near
+    if far is NOTHING or near is NOTHING:
+        return near if far is NOTHING else far
     settled = near.model is not None or near.both
-    return replace(
-        near,
+    other_model = settled and (near.both or near.model != far.model) and far.model is not None
+    averaged = near.metric in (None, "f1", "precision", "recall")
+    return Hints(
         metric=near.metric or far.metric,
-        average=near.average or (far.average if near.metric in (None, "f1", "precision", "recall") else None),
+        average=near.average or (far.average if averaged else None),
         model=near.model if settled else far.model,
         both=near.both if settled else far.both,
         order=near.order or far.order,
-        run=near.run or (None if settled and (near.both or near.model != far.model) and far.model else far.run),
+        run=near.run or (None if other_model else far.run),
         split=near.split or far.split,
         kind=near.kind or far.kind,
+        tier=near.tier,
         unit=near.unit or (far.unit if near.metric is None or near.metric == far.metric else None),
         percent=near.percent or (far.percent and near.metric is None),
     )

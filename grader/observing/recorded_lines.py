@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from grader.model.base import Role
 from grader.model.observation import Number
 from grader.observing.notebook import Output
-from grader.observing.recorded_labels import NOTHING, Hints, merged, read
+from grader.observing.recorded_labels import NOTHING, Hints, merged, normal, read
 from grader.observing.recorded_scope import Scope, subject_of
 from grader.observing.recorded_values import SHARES, Token, number, tokens
+from grader.observing.recorded_words import GENERIC
 
 LINE_NUMBERS = 40
 PROSE_CHARS = 100
@@ -44,6 +45,7 @@ _CONNECTING = re.compile(
 )
 _LABEL_CUT = re.compile(r"[,;|]|\s{3,}|\. |\)\s|\band\b")
 _CLOSED_PARENTHESIS = re.compile(r"\([^()]{0,120}\)")
+_NEAR_LABEL = re.compile(r"([A-Za-z][^:=,;|\n]{2,80}?)['\"]?\s?[:=]\s?[~≈]?$")
 _NEXT_LABEL = re.compile(r"[:=]\s?[~≈]?\s?$")
 
 
@@ -88,10 +90,22 @@ def line_numbers(line: str, output: Output, scope: Scope) -> Iterator[Number]:
     subject = subject_of(masked, read(masked.strip())) or scope.subject()
     citation = output.cite(line)
     label = masked.find(subject) + len(subject) if subject and subject in masked else 0
+    own: str | None = None
+    previous = 0
     for token, hints in hinted(masked, found, fields):
+        own = near_subject(masked[previous : token.start]) or own
+        previous = token.end
         if token.start >= label:
             known = merged(hints, _fitting(above, token))
-            yield number(token, scope.outside(known), subject=subject, citation=citation)
+            yield number(token, scope.outside(known), subject=own or subject, citation=citation)
+
+
+def near_subject(left: str) -> str | None:
+    """The label right before a number, where it is no metric, model, run or split: a class (`Late fee: 0.10`)."""
+    match = _NEAR_LABEL.search(left[-120:])
+    label = match[1].strip(" -*•'\"({[") if match else ""
+    own = len(label) > 2 and read(label) == NOTHING and not GENERIC.fullmatch(normal(label))
+    return label if own else None
 
 
 def _fitting(above: Hints, token: Token) -> Hints:
@@ -116,6 +130,8 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
     previous = 0
     for index, token in enumerate(found):
         left = line[previous : token.start]
+        if near_subject(left):
+            left = ""
         after = found[index + 1].start if index + 1 < len(found) else len(line)
         right = line[token.end : after]
         of_total = index + 1 < len(found) and bool(_OF_TOTAL.match(right)) and not read(left.strip()).both

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from grader.observing.notebook import Cell
-from grader.observing.recorded_labels import NOTHING, Hints, merged, read, read_code
+from grader.observing.recorded_labels import NOTHING, Hints, merged, normal, read, read_code
 from grader.observing.recorded_prints import Templates
+from grader.observing.recorded_words import GENERIC
 
 _HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.{1,300})$|^\s{0,3}(?:\*\*|__)(.{1,200}?)(?:\*\*|__)\s*:?\s*$")
 _DECORATED = re.compile(r"^\s*[=\-#*~_>━─═█■●▶]{2,}")
@@ -122,7 +123,7 @@ def subject_of(line: str, own: Hints) -> str | None:
     said = read(label)
     if said.tier:
         return label
-    return None if said != NOTHING else label
+    return None if said != NOTHING or GENERIC.fullmatch(normal(label)) else label
 
 
 def far_hints(cell: Cell, headings: Headings, live: Hints) -> Hints:

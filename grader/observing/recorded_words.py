@@ -66,6 +66,13 @@ METRICS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile("|".join(patterns))) for name, patterns in _WORDS.items()
 )
 
+GENERIC = re.compile(
+    r"(?:(?:the|my|our|final|overall|best|last|test|held out|eval|evaluation|results?|summary|scores?|metrics?|performance|report|"
+    r"output|total|mean|average|value|done|finished|info|log|seed|run|fold|model|numbers|figures|on|set|for|got|and|with|of|in|is|"
+    r"after|training|lora|peft|t4|gpu|colab|homework|hw|part|task|step|question|comparison|\d+)(?: |$))+"
+)
+"""Labels that say nothing of their own: no class is called so."""
+
 TIER_WORD = re.compile(
     r"\b(?:(?:ultra|very|extremely|super|most|least|moderately) )?"
     r"(?:rare(?:st)?|common(?:est)?|frequent|infrequent|medium|mid|middle|moderate|uncommon|abundant|head|tail|torso|"

@@ -77,7 +77,7 @@ class Timing:
         self._cells.add(cell)
         body = [item for item in walker.code.tree.body if not isinstance(item, ast.FunctionDef | ast.ClassDef)]
         module = ast.Module(body=body, type_ignores=[])
-        text = _text(module)
+        text = _text(module) if _CLOCK.search("\n".join(walker.code.lines)) else ""
         shell = " ".join(walker.code.shell)
         if (_CLOCK.search(text) or "timeit" in shell) and not _TRAINS.search(text) and body:
             walker.line = body[0].lineno
@@ -102,7 +102,8 @@ class Timing:
         """A function begins; null where it times nothing."""
         if isinstance(function.node, ast.Lambda):
             return None
-        text = _text(function.node)
+        raw = "\n".join(function.code.lines[function.node.lineno - 1 : function.node.end_lineno])
+        text = _text(function.node) if _CLOCK.search(raw) else ""
         if not _CLOCK.search(text) or _TRAINS.search(text):
             return None
         walker = self._library.walker

@@ -236,6 +236,30 @@ def metrics_down_padded(data: Results, style: int) -> Shown:
     return Shown().code("print_table(rows)", text)
 
 
+def comma_separated(data: Results, style: int) -> Shown:
+    return Shown().code("print(df.to_csv())", _frame(data, style).rename_axis("model").to_csv())
+
+
+def tab_separated(data: Results, style: int) -> Shown:
+    return Shown().code("print(df.to_csv(sep='\\t'))", _frame(data, style).rename_axis("model").to_csv(sep="\t"))
+
+
+def runs_under_a_heading(data: Results, style: int) -> Shown:
+    rows = {"encoder": ("encoder", None), "unweighted": ("decoder", None), "class-weighted": ("decoder", "weighted")}
+    shown = Shown().markdown("## Encoder").code("report(m)", f"accuracy {data['encoder', None]['accuracy']}, macro F1 {data['encoder', None]['macro_f1']}, zeros: {data['encoder', None]['zero_f1_classes']}")
+    frame = pd.DataFrame({name: [data[key][metric] for metric in METRICS] for name, key in rows.items() if key[0] == "decoder"}, index=["accuracy", "macro F1", "zero-F1 classes"]).T
+    return shown.markdown("## Decoder: does weighting help?").code("compare(runs)", {"text/html": frame.to_html()})
+
+
+def underlined_headings(data: Results, style: int) -> Shown:
+    names = _names((0, 2, 4)[style % 3])
+    text = "".join(
+        f"\n{'=' * 40}\n{names[key].upper()} RESULTS\n{'=' * 40}\nTest Accuracy : {v['accuracy']:.2%}\nTest Macro F1 : {v['macro_f1']:.4f}\n# zero-F1     : {v['zero_f1_classes']} / 113 ({v['zero_f1_classes'] / 113:.1%})\n"
+        for key, v in data.items()
+    )
+    return Shown().code("evaluate_all()", text)
+
+
 def rich_table(data: Results, style: int) -> Shown:
     table = Table("Model", "Accuracy", "Macro F1", "Zero F1", title="Results")
     for key, name in _names(style).items():
@@ -349,6 +373,6 @@ STYLES: tuple[Callable[[Results, int], Shown], ...] = (
     one_line, short_equals, blocks_with_rules, blocks_indented, per_cent, per_cent_without_sign, numbers_before_words,
     dictionary_lines, nested_dictionary, nested_pprint, nested_json, numpy_dictionary, frame_text, frame_html, frame_html_only,
     frame_transposed, frame_with_model_column, frame_long, frame_narrow_terminal, markdown_table, grid_table, padded_columns,
-    metrics_down_padded, rich_table, headings_above, names_only_in_code, names_in_one_cell_of_code, through_variables, series,
+    metrics_down_padded, rich_table, comma_separated, tab_separated, runs_under_a_heading, underlined_headings, headings_above, names_only_in_code, names_in_one_cell_of_code, through_variables, series,
     side_by_side_sentence, metric_first, metric_first_one_line, with_differences_and_ratios, with_baseline, styled_frame,
 )  # fmt: skip

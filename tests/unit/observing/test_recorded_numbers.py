@@ -100,6 +100,16 @@ def test_lines_say_what_each_number_is(line: str, expected: list[tuple[object, .
     assert all(item in expected or item[2] not in ("accuracy", "macro_f1", "zero_f1_classes") for item in found)
 
 
+@pytest.mark.parametrize("line", ["Final: accuracy 0.6", "Final results: accuracy 0.6", "Test results: 0.6 accuracy", "Overall = accuracy 0.6"])
+def test_general_words_are_no_class_names(line: str) -> None:
+    assert [(item.metric, item.subject) for item in printed(line)] == [("accuracy", None)]
+
+
+def test_class_names_before_numbers_are_their_subjects() -> None:
+    found = printed("gains: Convenience checks: 0.00 -> 0.33, Applying for a mortgage: 0.10")
+    assert [(item.subject, item.value) for item in found] == [("Convenience checks", 0.0), ("Convenience checks", 0.33), ("Applying for a mortgage", 0.1)]
+
+
 @pytest.mark.parametrize(
     "line",
     [
