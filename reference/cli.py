@@ -215,11 +215,12 @@ def plot(*, where: Where) -> None:
 @click.option("--steps", default=6, show_default=True)
 @click.option("--batch", default=16, show_default=True)
 @click.option("--length", default=256, show_default=True)
-def truesize(out: Path, *, device: str, steps: int, batch: int, length: int) -> None:
+@click.option("--repeats", default=5, show_default=True, help="Timing repetitions.")
+def truesize(out: Path, *, device: str, **sizes: Any) -> None:
     """Both models at true size with random weights: parameters, memory, seconds per step, latency at batch 32."""
     from reference.training import trial
 
-    found = trial.run(trial.Trial(device, steps=steps, batch=batch, length=length))
+    found = trial.run(trial.Trial(device, **sizes))
     out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     click.echo(json.dumps(found["models"], indent=1))
 

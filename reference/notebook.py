@@ -21,7 +21,7 @@ from reference.errors import RunError
 
 def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None:
     """Executes `source` on the stage and writes it back with outputs and figures."""
-    notebook = nbformat.read(source, as_version=4)
+    notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
     environment = {"HF_HUB_CACHE": str((stage / "hub").resolve()), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
                    "COURSE_DATA": str((stage / "data").resolve()), "TOKENIZERS_PARALLELISM": "false"}
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +35,7 @@ def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None
     for cell in notebook.cells:
         _tidy(cell)
     nbformat.validate(notebook)
-    nbformat.write(notebook, source)
+    nbformat.write(notebook, source)  # type: ignore[no-untyped-call]
 
 
 def _execute(client: NotebookClient, notebook: Any, environment: dict[str, str]) -> None:
@@ -46,6 +46,7 @@ def _execute(client: NotebookClient, notebook: Any, environment: dict[str, str])
             template = cell.metadata.get("reference", {}).get("template")
             if template:
                 cell.source = _filled(client, template, index)
+                notebook.cells[index] = cell  # nbclient puts the cell that it executed in its place
 
 
 _FILL = """
@@ -55,7 +56,7 @@ print(_re.sub(r"{{{{(.+?)(?: \\| ([^|}}]+))?}}}}", lambda found: format(eval(fou
 
 
 def _filled(client: NotebookClient, template: str, index: int) -> str:
-    asked = nbformat.v4.new_code_cell(_FILL.format(template=template))
+    asked = nbformat.v4.new_code_cell(_FILL.format(template=template))  # type: ignore[no-untyped-call]
     client.execute_cell(asked, index, store_history=False)
     return "".join(output.text for output in asked.outputs if output.output_type == "stream" and output.name == "stdout")
 

@@ -16,6 +16,7 @@ import transformers
 from tokenizers import Tokenizer
 
 from reference.models import DECODER, ENCODER, Kind, build_config
+from reference.stage.tokenizers import token_id
 
 Progress = Callable[[int, int, float], None]
 
@@ -83,8 +84,8 @@ def _causal(ids: list[list[int]], end: int) -> dict[str, torch.Tensor]:
 
 def _masked(ids: list[list[int]], tokenizer: Tokenizer, generator: torch.Generator) -> dict[str, torch.Tensor]:
     """Rows with some tokens replaced by [MASK], which are to be told."""
-    tokens, mask = _padded(ids, tokenizer.token_to_id("[PAD]"))
-    ordinary = (mask == 1) & (tokens < tokenizer.token_to_id("[UNK]"))
+    tokens, mask = _padded(ids, token_id(tokenizer, "[PAD]"))
+    ordinary = (mask == 1) & (tokens < token_id(tokenizer, "[UNK]"))
     chosen = ordinary & (torch.rand(tokens.shape, generator=generator) < _MASKED)
-    return {"input_ids": tokens.masked_fill(chosen, tokenizer.token_to_id("[MASK]")), "attention_mask": mask,
+    return {"input_ids": tokens.masked_fill(chosen, token_id(tokenizer, "[MASK]")), "attention_mask": mask,
             "labels": tokens.masked_fill(~chosen, -100)}

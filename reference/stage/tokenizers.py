@@ -62,9 +62,17 @@ TRAIN = {ENCODER: encoder_tokenizer, DECODER: decoder_tokenizer}
 def special_ids(repo: str, tokenizer: Tokenizer) -> dict[str, int]:
     """The token ids that the model's configuration names (the decoder's names no padding token, as in the original)."""
     if repo == DECODER:
-        return {"bos_token_id": tokenizer.token_to_id(END), "eos_token_id": tokenizer.token_to_id(END)}
-    cls, sep, pad = (tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]", "[PAD]"))
+        return {"bos_token_id": token_id(tokenizer, END), "eos_token_id": token_id(tokenizer, END)}
+    cls, sep, pad = (token_id(tokenizer, token) for token in ("[CLS]", "[SEP]", "[PAD]"))
     return {"bos_token_id": cls, "cls_token_id": cls, "eos_token_id": sep, "sep_token_id": sep, "pad_token_id": pad}
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """The id of a token that must be there."""
+    found: int | None = tokenizer.token_to_id(token)
+    if found is None:
+        raise KeyError(token)
+    return found
 
 
 def save(repo: str, tokenizer: Tokenizer, folder: Path) -> None:

@@ -39,8 +39,9 @@ def classifier_on_meta(kind: Kind) -> Any:
     from transformers import AutoModelForSequenceClassification
 
     config = build_config(kind, num_labels=LABELS)
+    build: Any = AutoModelForSequenceClassification
     with torch.device("meta"):
-        return AutoModelForSequenceClassification.from_config(config)
+        return build.from_config(config)
 
 
 def _adaptable(model: Any) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Lora:
     """What LoRA adapts, and how."""
 
-    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  (read by pydantic, where it is installed)
+    __pydantic_config__ = {"extra": "forbid"}
 
     r: int
     "Rank."

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from scipy.stats import t as student
+from scipy.stats import t as student  # type: ignore[import-untyped]
 
 LEVEL = 0.99
 ROLES = {"encoder": "encoder", "decoder": "decoder", "decoder-weighted": "decoder_weighted"}

@@ -22,7 +22,7 @@ class WeightedTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self._weights = weights
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         """The weighted mean over the batch."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
@@ -61,14 +61,19 @@ def arguments(config: RunConfig, *, seed: int, folder: Path) -> TrainingArgument
 def train(trainer: Trainer, folder: Path) -> list[dict[str, Any]]:
     """Trains, from the last checkpoint if there is one; returns the log (loss per step, validation per epoch)."""
     checkpoints = folder / "checkpoints"
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    last = _last_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=last)
     return [dict(entry) for entry in trainer.state.log_history]
 
 
+def _last_checkpoint(folder: Path) -> str | None:
+    find: Any = get_last_checkpoint
+    return find(str(folder)) if folder.is_dir() else None
+
+
 def predict(trainer: Trainer, table: Any, tokenizer: Any, max_length: int) -> list[int]:
     """The predicted label of every row."""
-    logits = trainer.predict(tokenised(table, tokenizer, max_length)).predictions
+    logits: Any = trainer.predict(tokenised(table, tokenizer, max_length)).predictions
     return [int(label) for label in logits.argmax(-1)]
 
 

@@ -74,8 +74,8 @@ def _model(repo: str) -> Any:
     kind = TRUE_SIZE[repo]
     config = build_config(kind, num_labels=LABELS)
     config.pad_token_id = 0
-    model = transformers.AutoModelForSequenceClassification.from_config(config, dtype=torch.float32)
-    return models.adapted(model, ADAPTERS[repo])
+    build: Any = transformers.AutoModelForSequenceClassification
+    return models.adapted(build.from_config(config, dtype=torch.float32), ADAPTERS[repo])
 
 
 def _rows(trial: Trial, count: int) -> dict[str, torch.Tensor]:
