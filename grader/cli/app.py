@@ -16,7 +16,8 @@ import grader
 from grader.catalog import Course, find_course
 from grader.errors import GraderError
 
-out = Console(highlight=False)
+_WIDE = 120
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except GraderError as error:
-        err.print(error.text(), style="red", markup=False)
+        err.print(error.text(), style="red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         err.print("stopped; what was done is kept: run the same command again to go on")
