@@ -16,7 +16,7 @@ from grader.model.observation import Number, Observations
 from grader.model.rubric import Rubric
 from grader.observing.memo_claims import claims_of
 from grader.observing.memo_figures import decimal_comma, figures
-from grader.observing.memo_layout import Placed, named_sections, place
+from grader.observing.memo_layout import Placed, heading_names, named_sections, place
 from grader.observing.memo_overlap import copied_words
 from grader.observing.memo_parts import block_sections, parts_of, speaks_of
 from grader.observing.memo_subjects import subject_of
@@ -83,7 +83,7 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
     for item in placed:
         line = item.line
         if line.kind == "heading":
-            last = item.section if headed else next(iter(named_sections(line, rubric)), last)
+            last = item.section if headed else next(iter(named_sections(line.text, heading_names(rubric))), last)
         for text in [line.text] if line.kind in ("heading", "row") else sentences(line.text):
             taken, words = copied_words(text, assignment.memo_aids)
             tags = tags_of(f"{text} {line.header}" if line.kind == "row" else text)
@@ -123,7 +123,7 @@ def _opening(text: str, rubric: Rubric) -> str | None:
     opening = text.split(":")[0] if ":" in text[:30] else text
     if len(opening.split()) > 3:
         return None
-    named = named_sections(Line(opening.strip(" .:"), "heading", 0), rubric)
+    named = named_sections(opening.strip(" .:"), heading_names(rubric))
     return named[0] if len(named) == 1 else None
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from grader.model.memo import MemoAids
 from grader.model.rubric import Rubric
@@ -27,7 +28,9 @@ _IMPERATIVE = re.compile(
 )
 _POINTS = re.compile(r"\(?\d{1,3} ?(?:points?|pts|punkte|puntos|%|分)\)?")
 _STRIP = re.compile(r"[^\w&+/'’\- ]+")
+_PARTS = re.compile(r"\b(?:and|und|y|et)\b|[&+/,;]|与|和|及")
 SIMILAR = 0.86
+Names = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -58,44 +61,54 @@ def is_prompt(line: Line, aids: MemoAids) -> bool:
     return line.emphasised and _IMPERATIVE.match(plain) is not None and len(plain) < 300
 
 
-def named_sections(line: Line, rubric: Rubric) -> tuple[str, ...]:
+def heading_names(rubric: Rubric) -> Names:
+    """Per section the words that head it, ready to be compared."""
+    return tuple((section.id, tuple(dict.fromkeys(key_of(name) for name in (section.title, *section.headings)))) for section in rubric.sections)
+
+
+@lru_cache(maxsize=4096)
+def named_sections(heading: str, names: Names) -> tuple[str, ...]:
     """The sections that a heading's words name; several for a merged heading."""
-    label = label_of(line.text)
-    words = key_of(_POINTS.sub(" ", label[1] if label and label[1] else line.text))
+    label = label_of(heading)
+    words = key_of(_POINTS.sub(" ", label[1] if label and label[1] else heading))
     if not words or len(words.split()) > 14:
         return ()
-    exact = [section.id for section in rubric.sections if any(_same(words, key_of(name)) for name in (*section.headings, section.title))]
+    exact = [section for section, known in names if any(_same(words, name) for name in known)]
     if exact:
         return tuple(exact[:1])
-    parts = [piece for piece in re.split(r"\b(?:and|und|y|et)\b|[&+/,;]|与|和|及", words) if piece.strip()]
-    inside = [section.id for section in rubric.sections if any(_contains(words, parts, key_of(name)) for name in section.headings)]
-    return tuple(dict.fromkeys(inside))
+    parts = tuple(piece.strip() for piece in _PARTS.split(words) if piece.strip())
+    return tuple(section for section, known in names if any(_contains(words, parts, name) for name in known))
 
 
 def _same(words: str, name: str) -> bool:
-    return words == name or (len(name) > 7 and SequenceMatcher(None, words, name).ratio() >= SIMILAR)
+    """Equal but for a slip of the pen."""
+    if words == name:
+        return True
+    if min(len(name), len(words)) < 8 or abs(len(name) - len(words)) > 4:
+        return False
+    return SequenceMatcher(None, words, name).ratio() >= SIMILAR
 
 
-def _contains(words: str, parts: list[str], name: str) -> bool:
+def _contains(words: str, parts: tuple[str, ...], name: str) -> bool:
     if not name.isascii() and name in words:
         return True
-    whole = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", words) is not None
-    return whole or any(_same(piece.strip(), name) for piece in parts)
+    return f" {name} " in f" {words} " or any(_same(piece, name) for piece in parts)
 
 
 def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAids) -> list[Placed]:
     """Every line of the student's with the section that it stands under; prompts are gone."""
     placed = [Placed(line, cell) for line, cell in lines]
-    start = _start(placed, rubric)
-    numbered = _numbers_count(placed[start:], rubric)
-    ids = [section.id for section in rubric.sections]
+    names = heading_names(rubric)
+    start = _start(placed, names)
+    numbered = _numbers_count(placed[start:], names)
+    ids = [section for section, _ in names]
     current: tuple[str, ...] = ()
     level = 9
     result: list[Placed] = []
     for index, item in enumerate(placed):
         line = item.line
         if line.kind == "heading":
-            found = named_sections(line, rubric)
+            found = named_sections(line.text, names)
             if not found and numbered and line.number and line.number <= len(ids) and index >= start:
                 found = (ids[line.number - 1],)
             if found:
@@ -111,13 +124,13 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
     return _best_occurrences(result, bool(start))
 
 
-def _start(placed: list[Placed], rubric: Rubric) -> int:
+def _start(placed: list[Placed], names: Names) -> int:
     """Where the memo begins: at a heading that says so, if sections or text follow it."""
     titles = [
         index
         for index, item in enumerate(placed)
         if item.line.kind == "heading" and item.line.level <= 7 and MEMO_TITLE.search(normal(item.line.text))
-        and not named_sections(item.line, rubric)
+        and not named_sections(item.line.text, names)
     ]
     for index in reversed(titles):
         if sum(len(item.line.text.split()) for item in placed[index + 1 :] if item.line.kind != "heading") >= 15:
@@ -125,15 +138,15 @@ def _start(placed: list[Placed], rubric: Rubric) -> int:
     return 0
 
 
-def _numbers_count(placed: list[Placed], rubric: Rubric) -> bool:
+def _numbers_count(placed: list[Placed], names: Names) -> bool:
     """Numbers alone are trusted only where three of them run through the memo and named headings don't contradict."""
-    ids = [section.id for section in rubric.sections]
+    ids = [section for section, _ in names]
     seen: set[int] = set()
     for item in placed:
         number = item.line.number
         if item.line.kind != "heading" or not number or number > len(ids):
             continue
-        named = named_sections(item.line, rubric)
+        named = named_sections(item.line.text, names)
         if named and ids[number - 1] not in named:
             return False
         seen.add(number)

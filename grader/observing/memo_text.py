@@ -8,13 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from markdown_it import MarkdownIt
 
 CELL_CHARS = 60_000
 LINE_CHARS = 6_000
+TABLE_BLOCKS = 100_000
+"""Numbers of tables start here, those of paragraphs at 0."""
+MAX_DEPTH = 60
+"""Elements around a text that are looked at."""
 WRAP_CHARS = 60
 """A line shorter than this was ended by its author, not by an editor."""
 
@@ -30,7 +35,7 @@ _BARE = re.compile(
 )
 _DIGIT = re.compile(r"^\W{0,3}(?P<number>[1-5])\W{0,3}$")
 _NUMBERS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
-_SENTENCE_INSIDE = re.compile(r"[.!?]\s+\S")
+_SENTENCE_INSIDE = re.compile(r"(?<!vs)(?<!no)[.!?]\s+(?=[A-Z0-9„“\"])")
 
 
 @dataclass(frozen=True)
@@ -55,38 +60,85 @@ _parser = MarkdownIt("commonmark", {"html": True, "breaks": False}).enable("tabl
 
 def read_lines(markdown: str) -> list[Line]:
     """The lines of one cell or document."""
-    soup = BeautifulSoup(_parser.render(markdown[:CELL_CHARS]), "lxml")
+    text = markdown[:CELL_CHARS].encode("utf-8", "replace").decode("utf-8")
+    soup = BeautifulSoup(_parser.render(text), "lxml")
     for tag in soup(["script", "style", "svg", "img", "template", "iframe", "object"]):
         tag.decompose()
     for line_break in soup("br"):
         line_break.replace_with("\n")
-    return [line for number, tag in enumerate(_leaves(soup)) for line in _lines_of(tag, number)]
+    return [line for number, block in enumerate(_blocks(soup)) for line in _lines_of(block, number)]
 
 
-def _leaves(soup: BeautifulSoup) -> Iterator[Tag]:
-    """Blocks that hold text of their own; a table row counts as one."""
-    for tag in soup.find_all(_BLOCKS):
-        if tag.name != "tr" and (tag.find_parent("tr") is not None or _only_wraps(tag)):
+class _Table:
+    """What its rows have in common: the header, once it was read, and the block."""
+
+    def __init__(self, number: int) -> None:
+        self.block = TABLE_BLOCKS + number
+        self.header: str | None = None
+
+
+@dataclass
+class _Block:
+    """A stretch of text inside one element, without what elements inside it hold."""
+
+    tag: Tag
+    text: str
+    first: bool = True
+    """It begins the element, so that a bold start is a heading."""
+    table: _Table | None = None
+
+
+def _blocks(soup: BeautifulSoup) -> list[_Block]:
+    """The document's text, grouped by the innermost block that it stands in; a table row is one block."""
+    blocks: list[_Block] = []
+    begun: set[int] = set()
+    tables: dict[int, _Table] = {}
+    for text in soup.find_all(string=True):
+        if type(text) is not NavigableString or not text.strip():
+            if blocks and type(text) is NavigableString and blocks[-1].tag.name != "tr":
+                blocks[-1].text += str(text)
             continue
-        yield tag
+        tag, table = _home(text)
+        if tag is None:
+            continue
+        if blocks and blocks[-1].tag is tag:
+            blocks[-1].text += str(text)
+            continue
+        if tag.name == "tr" and id(tag) in begun:
+            continue
+        shared = tables.setdefault(id(table), _Table(len(tables))) if table is not None else None
+        blocks.append(_Block(tag, str(text), id(tag) not in begun, shared))
+        begun.add(id(tag))
+    return blocks
 
 
-def _only_wraps(tag: Tag) -> bool:
-    own = "".join(str(child) for child in tag.children if not isinstance(child, Tag))
-    return tag.find(_BLOCKS) is not None and not own.strip()
+def _home(text: NavigableString) -> tuple[Tag | None, Tag | None]:
+    """The row, or else the innermost block, that a text stands in, and its table."""
+    inner: Tag | None = None
+    row: Tag | None = None
+    for tag in islice(text.parents, MAX_DEPTH):
+        if row is None and tag.name == "tr":
+            row = tag
+        if tag.name == "table" and row is not None:
+            return row, tag
+        if inner is None and tag.name in _BLOCKS:
+            inner = tag
+    if inner is None:
+        inner = text.parent
+    return (row or inner), None
 
 
-def _lines_of(tag: Tag, block: int) -> Iterator[Line]:
+def _lines_of(block: _Block, number: int) -> Iterator[Line]:
+    tag = block.tag
     if tag.name == "tr":
-        yield from _row(tag, block)
+        yield from _row(tag, block.table or _Table(number))
         return
-    text = _own_text(tag)
     if tag.name[0] == "h" and tag.name[1:].isdigit():
-        yield _heading(" ".join(text.split()), int(tag.name[1]), block)
+        yield _heading(" ".join(block.text.split()), int(tag.name[1]), number)
         return
-    strong = _leading_strong(tag)
-    for index, plain in enumerate(_unwrapped(text)):
-        yield from _line(plain[:LINE_CHARS], tag, block, strong if index == 0 else "")
+    strong = _leading_strong(tag) if block.first else ""
+    for index, plain in enumerate(_unwrapped(block.text)):
+        yield from _line(plain[:LINE_CHARS], tag, number, strong if index == 0 else "")
 
 
 def _unwrapped(text: str) -> list[str]:
@@ -104,22 +156,14 @@ def _unwrapped(text: str) -> list[str]:
     return lines
 
 
-def _row(tag: Tag, block: int) -> Iterator[Line]:
-    cells = [" ".join(cell.get_text(" ").split()) for cell in tag.find_all(["td", "th"])]
-    table = tag.find_parent("table")
-    rows = table.find_all("tr") if table is not None else [tag]
-    if not any(cells) or (rows[0] is tag and len(rows) > 1 and tag.find("td") is None):
-        return
-    first = rows[0] if rows[0] is not tag else None
-    header = " | ".join(" ".join(cell.get_text(" ").split()) for cell in first.find_all(["td", "th"])) if first else ""
-    group = block - rows.index(tag) if tag in rows else block
-    yield Line(" | ".join(cells)[:LINE_CHARS], "row", group, header=header[:LINE_CHARS])
-
-
-def _own_text(tag: Tag) -> str:
-    """The block's text without that of blocks inside it."""
-    inner = {id(text) for child in tag.find_all(_BLOCKS) for text in child.find_all(string=True)}
-    return "".join(str(text) for text in tag.find_all(string=True) if id(text) not in inner)
+def _row(tag: Tag, table: _Table) -> Iterator[Line]:
+    cells = [" ".join(cell.get_text(" ").split()) for cell in tag.find_all(["td", "th"], recursive=False)]
+    text = " | ".join(cells)[:LINE_CHARS]
+    first = table.header is None
+    if first:
+        table.header = text
+    if any(cells) and not (first and tag.find("td") is None):
+        yield Line(text, "row", table.block, header="" if first else table.header or "")
 
 
 def _leading_strong(tag: Tag) -> str:

@@ -21,7 +21,7 @@ FAMILIES = {
     "latency_ms": {"latency_ms", "batch_latency_ms"}, "throughput": {"throughput", "samples_per_second"},
 }  # fmt: skip
 SHARES = frozenset({"accuracy", "macro_f1", "f1", "weighted_f1", "micro_f1", "precision", "recall", "macro_precision", "macro_recall"})
-MAX_OUTPUTS = 4_000
+MAX_OUTPUTS = 2_500
 LOOSE = 1.05
 """Units of the last written digit that count as rounding (or cutting) rather than as another number."""
 ELASTIC = {"trainable": 0.1, "latency_ms": 0.05, "throughput": 0.05}

@@ -175,6 +175,7 @@ def where(reading: Reading) -> Draft:
     """3c: absolute and relative gain by tier, and each tier's share of the macro gap."""
     draft = Draft(reading, spread=1.0)
     places = reading.find(("rare", "middle", "common", "tier"), without=("weighted", "recommend", "experiment", "bottleneck"))
+    places = sorted({*places, *reading.find(("gap", "relative", "absolute"), section="per_class")})
     prose = reading.prose(places)
     gains = [place for place in places if any(item.kind == "difference" and item.status == "derived" for item in reading.numbers_in([place]))]
     draft.part(1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains)

@@ -15,7 +15,7 @@ from grader.model.memo import MemoAids
 from grader.model.observation import Number, Observations
 from grader.model.rubric import Rubric
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "data" / "memos"
 ROOT = HERE.parents[2]
 
 
