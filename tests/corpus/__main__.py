@@ -18,6 +18,7 @@ from typing import Any
 
 from grader.settings import Settings
 from tests.corpus.choices import draw
+from tests.corpus.handwritten import judge_handwritten
 from tests.corpus.judge import ROOT, as_file, as_records, judge_seeds, pretty
 from tests.corpus.notebook import build
 from tests.corpus.report import summary, text
@@ -34,8 +35,9 @@ def main() -> int:
         return 0
     settings = Settings(mode=options.mode, jobs=options.jobs)
     seeds = options.seeds or range(options.seed, options.seed + options.count)
+    by_hand = judge_handwritten(settings, options.course)
     found = []
-    for judged in judge_seeds(seeds, settings, options.course):
+    for judged in by_hand if options.handwritten else judge_seeds(seeds, settings, options.course):
         found.append(judged)
         print(f"\r{len(found)}", end="", file=sys.stderr, flush=True)
     result = summary(found, options.mode, options.seed)
@@ -51,6 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=300, help="how many notebooks")
     parser.add_argument("--seed", type=int, default=0, help="the first one's seed")
     parser.add_argument("--seeds", type=int, nargs="+", help="these seeds instead")
+    parser.add_argument("--handwritten", action="store_true", help="tests/data/handwritten instead")
     parser.add_argument("--mode", choices=("static", "dry-run"), default="static")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks executed at the same time")
     parser.add_argument("--course", type=Path, default=ROOT, help="course root (default: this repository)")
