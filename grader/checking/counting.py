@@ -39,6 +39,8 @@ class Count:
     """Last part of the adapted modules' names, sorted."""
     head: bool
     """The classification head trains in full."""
+    lora: int = 0
+    """Of these, parameters of LoRA matrices (and DoRA's magnitudes)."""
 
     @property
     def percent(self) -> float:
@@ -100,7 +102,7 @@ def count_config(facts: ModelFacts, config: Mapping[str, Any]) -> Count | None:
     head = _within(facts.head, saved)
     kinds = tuple(sorted({name.rpartition(".")[2] for name in adapted}))
     rank = max((rank for rank in ranks if rank), default=None)
-    return Count(trainable, base + lora + copies, base, rank, kinds, head)
+    return Count(trainable, base + lora + copies, base, rank, kinds, head, lora)
 
 
 def _lora_size(shape: tuple[int, ...], rank: int, *, dora: bool) -> int:
@@ -235,7 +237,7 @@ def count_names(facts: ModelFacts, names: Iterable[tuple[str, Sequence[int]]]) -
             head |= true.startswith(f"{facts.head}.")
         trainable += size
     base = base_total(facts)
-    return Count(trainable, base + lora + copies, base, max(ranks, default=None), tuple(sorted(kinds)), head)
+    return Count(trainable, base + lora + copies, base, max(ranks, default=None), tuple(sorted(kinds)), head, lora)
 
 
 def _own_head(facts: ModelFacts, shape: Sequence[int]) -> str | None:

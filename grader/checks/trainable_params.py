@@ -188,7 +188,7 @@ def _equal(case: Case, count: Count) -> bool:
     extra = count_config(
         case.facts, {"r": reference.rank, "target_modules": list(count.targets), "task_type": "SEQ_CLS"}
     )
-    return same and count.trainable in {reference.trainable, extra.trainable if extra else 0}
+    return same and count.lora in {reference.lora, extra.lora if extra else 0}
 
 
 def _reference(case: Case) -> str:

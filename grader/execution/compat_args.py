@@ -240,8 +240,8 @@ def _workers(session: Session, module: Any) -> None:
 
 def _old_names(session: Session, transformers: Any) -> None:
     """Names that were importable from transformers."""
-    missing = {"AdamW": _adamw, "EvaluationStrategy": lambda: transformers.IntervalStrategy}
-    original: Original | None = getattr(type(transformers), "__getattr__", None)
+    missing: dict[str, Callable[[], Any]] = {"AdamW": _adamw, "EvaluationStrategy": lambda: transformers.IntervalStrategy}
+    original: Callable[[Any, str], Any] | None = getattr(type(transformers), "__getattr__", None)
     if original is None:
         return
 

@@ -34,7 +34,8 @@ def install(session: Session) -> None:
     hooks, guard = session.hooks, session.guard
     for name in ("huggingface_hub.file_download", "huggingface_hub._snapshot_download"):
         hooks.when(name, guard(lambda module: _aliases(session, module)))
-    hooks.when("transformers.models.auto.auto_factory", guard(lambda module: _auto(session, module)))
+    hooks.when("transformers.models.auto.auto_factory", guard(lambda m: _loads(session, m._BaseAutoModelClass)))
+    hooks.when("transformers.models.auto.modeling_auto", guard(lambda module: _auto(session, module)))
     hooks.when("transformers.modeling_utils", guard(lambda module: _loads(session, module.PreTrainedModel)))
     hooks.when("transformers.tokenization_utils_base", guard(lambda m: _gaps(session, m.PreTrainedTokenizerBase)))
     hooks.when("transformers.models.auto.tokenization_auto", guard(lambda m: _gaps(session, m.AutoTokenizer)))
@@ -67,7 +68,10 @@ def _mapping(session: Session, key: str) -> dict[str, Any]:
 
 
 def _auto(session: Session, module: Any) -> None:
-    _loads(session, module._BaseAutoModelClass)
+    """Each auto class has a copy of its own of the method."""
+    for item in list(vars(module).values()):
+        if isinstance(item, type) and item.__name__.startswith("AutoModel") and "from_pretrained" in vars(item):
+            _loads(session, item)
 
 
 def _loads(session: Session, owner: Any) -> None:

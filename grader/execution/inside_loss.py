@@ -78,9 +78,10 @@ class Loss:
         if not hasattr(weight, "numel") or weight.numel() > CLASSES:
             return None
         known, version, values = self._known
-        if known is None or known() is not weight or version != weight._version:
-            values = tuple(round(item, 9) for item in weight.detach().reshape(-1).double().cpu().tolist())
-            self._known = (weakref.ref(weight), weight._version, values)
+        current: Any = weight
+        if known is None or known() is not weight or version != current._version:
+            values = tuple(round(item, 9) for item in current.detach().reshape(-1).double().cpu().tolist())
+            self._known = (weakref.ref(weight), current._version, values)
         return values
 
     def _stepped(self, run: int, model: int) -> None:

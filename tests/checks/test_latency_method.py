@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from grader.checks.latency_method import Options, latency_method
+from grader.model.observation import LatencyMeasured
+from tests.builders_notebooks import presentable
+from tests.builders_observed import CODE, DRY, observed
+
+
+def timed(role, *, size=32, before=3, repeats=10, waits=True, gpu=True, where=DRY):
+    return LatencyMeasured(
+        **where, model=role, batch_size=size, warmup=before, repeats=repeats, synchronised=waits, on_gpu=gpu
+    )
+
+
+E, D = "encoder", "decoder"
+
+
+@pytest.mark.parametrize(
+    ("items", "verdict"),
+    [
+        ([timed(E), timed(D)], "passed"),
+        ([timed(E, before=0), timed(D, before=0)], "passed"),
+        ([timed(E, before=1, repeats=1), timed(D, before=1, repeats=1)], "passed"),
+        ([timed(E, gpu=None, waits=False), timed(D, gpu=None, waits=False)], "passed"),
+        ([timed(E, size=1), timed(E), timed(D, size=1), timed(D)], "passed"),
+        ([timed(E, before=0, repeats=1), timed(D)], "partial"),
+        ([timed(E, waits=False), timed(D, waits=False)], "partial"),
+        ([timed(E, size=1), timed(D)], "partial"),
+        ([timed(E, size=1), timed(D, size=1)], "failed"),
+        ([timed(D)], "failed"),
+        ([timed(E, where=CODE), timed(D, where=CODE)], "passed"),
+        ([timed(E, where=CODE)], "not_assessed"),
+        ([timed(None, where=CODE)], "passed"),
+        ([], "not_assessed"),
+    ],
+)
+def test_the_verdict_follows_what_lies_between_two_looks_at_the_clock(items, verdict):
+    answer = latency_method(observed(*items, model=None), Options())
+    assert answer.verdict == verdict
+    assert presentable(answer)
+
+
+def test_one_model_of_a_run_that_broke_off_is_not_held_against_anyone():
+    assert latency_method(observed(timed(E), model=None, broken=True), Options()).verdict == "not_assessed"
