@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import lxml.html  # type: ignore[import-untyped]
+import lxml.html
 
 from grader.observing.recorded_values import whole
 

@@ -13,6 +13,7 @@ from grader.model.base import Role
 from grader.observing.source_facts import Facts
 from grader.observing.source_numeric import numeric_call, numeric_method
 from grader.observing.source_timing import Timing, TimingToken
+from grader.observing.source_torch import TorchCalls
 from grader.observing.source_values import (
     ITEM,
     UNKNOWN,
@@ -39,7 +40,7 @@ from grader.observing.source_values import (
 )
 
 if TYPE_CHECKING:
-    from grader.observing.source_walk import Walker
+    pass
 
 _SAME_MODEL = frozenset(
     {"eval", "train", "cuda", "cpu", "requires_grad_", "merge_and_unload", "unload", "merge_adapter", "gradient_checkpointing_enable",
@@ -52,17 +53,13 @@ _LORA_POSITIONS = ("task_type", "peft_type", "auto_mapping", "base_model_name_or
 _ARGUMENT_DEFAULTS_ON = ("fp16", "bf16")
 
 
-class Library:
+class Library(TorchCalls):
     """Understands library calls; one per notebook."""
-
-    walker: Walker
 
     def __init__(self, facts: Facts) -> None:
         """Facts are noted there."""
-        self.facts = facts
+        super().__init__(facts)
         self.timing = Timing(self)
-        self._contexts: list[str] = []
-        self._trainers: list[Trainer] = []
 
     # calls
 
@@ -116,6 +113,8 @@ class Library:
         if isinstance(owner, Scaler):
             self.facts.scaler(next((item.model for item in args if isinstance(item, Output)), None))
             return args[0] if args else UNKNOWN
+        if name == "backward" and args and isinstance(args[0], Output):
+            return self._accelerated(owner, args[0])
         if name == "prepare" and args:
             return tuple(args) if len(args) > 1 else args[0]
         if name == "from_pretrained":
@@ -234,19 +233,19 @@ class Library:
         return UNKNOWN
 
     def _train(self, trainer: Trainer) -> None:
-        self._trainers.append(trainer)
+        self.trainers.append(trainer)
         method = trainer.cls.find("compute_loss") if trainer.cls else None
         if isinstance(method, Function):
             output = Output(trainer.model) if trainer.model else UNKNOWN
             self.walker.follow(method, [trainer, trainer.model or UNKNOWN, output], {})
         if isinstance(trainer.loss, Function | Partial):
             self.walker.call_unknown(trainer.loss, {})
-        self._trainers.pop()
+        self.trainers.pop()
         self.facts.trained(trainer)
 
     def _forward(self, model: Model, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        timed_only = "no_grad" in self._contexts
-        autocast = next((item for item in reversed(self._contexts) if item.startswith("autocast:")), None)
+        timed_only = "no_grad" in self.contexts
+        autocast = next((item for item in reversed(self.contexts) if item.startswith("autocast:")), None)
         if autocast and not timed_only:
             self.facts.autocast(model, autocast.partition(":")[2])
         return Output(model)
@@ -256,6 +255,16 @@ class Library:
             owner.model.trained = True
             self.facts.stepped(owner.model)
         return owner
+
+    def _accelerated(self, owner: Value, output: Output) -> Value:
+        """`accelerator.backward(loss)`: the accelerator's precision holds for the pass."""
+        precision = owner.attrs.get("mixed_precision") if isinstance(owner, Instance) else None
+        dtype = plain_dtype(precision)
+        if dtype in ("float16", "bfloat16"):
+            self.facts.autocast(output.model, dtype)
+        if dtype == "float16":
+            self.facts.scaler(output.model)
+        return self._output_method(output, "backward")
 
     # models
 
@@ -301,14 +310,6 @@ class Library:
 
     # tokenizers
 
-    def set_tokenizer(self, tokenizer: Tokenizer, name: str, value: Value) -> None:
-        """`tokenizer.padding_side = ...`."""
-        if name != "padding_side":
-            return
-        changed = value != tokenizer.side
-        tokenizer.side = value if isinstance(value, str) and not (self.walker.uncertain and changed) else None
-        tokenizer.explicit, tokenizer.cited = True, self.walker.cite()
-
     def _tokenize(self, tokenizer: Tokenizer, kwargs: dict[str, Value]) -> None:
         padding = kwargs.get("padding", kwargs.get("pad_to_max_length", kwargs.get("**", False)))
         if padding in (False, None, "do_not_pad"):
@@ -318,73 +319,6 @@ class Library:
             self.facts.padded(Tokenizer(tokenizer.role, side, True, self.walker.cite()), tokenizer.role)
         else:
             self.facts.padded(tokenizer, tokenizer.role)
-
-    # losses
-
-    def _lib_crossentropyloss(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Loss(kwargs.get("weight", args[0] if args else None))
-
-    _lib_nllloss = _lib_crossentropyloss
-
-    def _lib_cross_entropy(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return self._loss(kwargs.get("weight", args[2] if len(args) > 2 else None), [*args, *kwargs.values()])
-
-    _lib_nll_loss = _lib_cross_entropy
-
-    def _loss(self, weight: Value, args: list[Value]) -> Value:
-        """Cross entropy is called: with which weights, for which model."""
-        output = next((item for item in args if isinstance(item, Output)), None)
-        trainer = self._trainers[-1] if self._trainers else None
-        model = output.model if output else trainer.model if trainer else None
-        if "no_grad" not in self._contexts:
-            self.facts.loss(model, weight)
-        return output or (Output(model) if model else UNKNOWN)
-
-    # contexts
-
-    def _lib_autocast(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        given = kwargs.get("dtype", next((item for item in args if plain_dtype(item)), Lib("torch.float16")))
-        enabled = kwargs.get("enabled", True)
-        return ("context", f"autocast:{plain_dtype(given)}") if plain_dtype(given) and enabled is True else UNKNOWN
-
-    def _lib_no_grad(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return ("context", "no_grad")
-
-    _lib_inference_mode = _lib_no_grad
-
-    def _lib_gradscaler(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Scaler() if kwargs.get("enabled", True) is True else UNKNOWN
-
-    def _lib_accelerator(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        precision = kwargs.get("mixed_precision")
-        return Instance(attrs={"mixed_precision": precision})
-
-    def enter(self, value: Value) -> int:
-        """A `with` begins; how many contexts it opened."""
-        if isinstance(value, tuple) and len(value) == 2 and value[0] == "context":
-            self._contexts.append(value[1])
-            return 1
-        return 0
-
-    def leave(self, entered: int) -> None:
-        """A `with` ends."""
-        for _ in range(entered):
-            self._contexts.pop()
-
-    # plain Python
-
-    def _lib_partial(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Partial(args[0], tuple(args[1:]), kwargs) if args else UNKNOWN
-
-    def _lib_simplenamespace(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Instance(attrs=dict(kwargs))
-
-    _lib_namespace = _lib_simplenamespace
-
-    def _lib_setattr(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        if len(args) == 3 and isinstance(args[0], Tokenizer) and isinstance(args[1], str):
-            self.set_tokenizer(args[0], args[1], args[2])
-        return None
 
     # what the walker tells
 

@@ -429,3 +429,9 @@ def test_hostile_code_is_followed_in_bounded_time_and_never_raises(code: str) ->
     found = observed(code, LOAD, kind=Loaded)
     assert time.process_time() - start < 30
     assert len(found) == 1  # the next cell is followed all the same
+
+
+def test_an_accelerators_precision_is_read() -> None:
+    code = "acc = Accelerator(mixed_precision='fp16')\nmodel, opt, loader = acc.prepare(model, opt, loader)\nfor b in loader:\n    acc.backward(model(**b).loss)"
+    found = observed(LOAD, code, kind=Precision)
+    assert [(item.model, item.autocast, item.scaler) for item in found] == [("decoder", "float16", True)]
