@@ -2,16 +2,17 @@
 
     python assignments/week3/golden/make.py [CASE ...]
 
-Each case is a small change of source.ipynb. A change that alters what a student would see is made before the notebook is run on
-the stage (uncut, so that its outputs are what it really gives); one that doesn't is made afterwards. Nothing here is graded.
+Each case is a small change of the executed solution. Students train the real models, so the parameter counts that the stand-ins
+printed are put at true size, in outputs and memo; a change that alters what a student would have seen alters that too. Nothing is
+executed or graded here.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +23,9 @@ import nbformat
 import yaml
 
 from grader.catalog.authoring import build_solution, build_starter
-from reference.notebook import refresh
 
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER.parent / "source.ipynb"
-STAGE = FOLDER.parent / "stage"
 Notebook = dict[str, Any]
 Edit = tuple[str, str, str]
 """(cell id, old text, new text): the old text must stand there exactly once or more."""
@@ -43,10 +42,10 @@ class Case:
     """One sample of the class."""
 
     student: str
-    before: tuple[Edit, ...] = ()
-    """Changes made before the run on the stage."""
-    after: tuple[Edit, ...] = ()
-    """Changes made to the executed notebook."""
+    edits: tuple[Edit, ...] = ()
+    """Changes of the code."""
+    shown: tuple[tuple[str, str], ...] = ()
+    """(old, new): what therefore stands otherwise in outputs and memo."""
     form: str = "ipynb"
     """`ipynb`, `html` (nbconvert's lab template) or `classic`."""
     name: str = "homework"
@@ -116,40 +115,59 @@ OLD_SPELLINGS: tuple[Edit, ...] = (
     ),
 )
 
+# Trainable and all parameters at true size, as PEFT prints them (stand-ins' own figures are read from the source).
+TRUE_SIZE = {"encoder": ("3,466,097", "153,157,858", "2.2631"), "decoder": ("2,263,936", "496,397,952", "0.4561")}
+ON_THE_RIGHT = (("on the left", "on the right"),)
+COUNT_NO_HEAD = (
+    ("2,263,936", "2,162,688"),
+    ("2263936", "2162688"),
+    ("496,397,952", "496,296,704"),
+    ("0.4561", "0.4358"),
+)
+COUNT_QV = (("2,263,936", "1,182,592"), ("2263936", "1182592"), ("496,397,952", "495,316,608"), ("0.4561", "0.2388"))
+PRINTED = re.compile(r"trainable params: ([\d,]+) \|\| all params: ([\d,]+) \|\| trainable%: ([\d.]+)")
+
 CASES: dict[str, Case] = {
     "01-right": Case("Ada Lovelace"),
     "02-right-html": Case("José Ángel Núñez-García", form="html", name="week3_homework"),
-    "03-right-old-spellings": Case("Jean Paul Test User 99", after=OLD_SPELLINGS),
-    "04-padding-right": Case("Siobhán OBrien", before=RIGHT_PADDING, findings={"decoder.padding_side": "failed"}),
-    "05-padding-right-last-position": Case("李小龙", before=POOLING, findings={"decoder.padding_side": "failed"}),
+    "03-right-old-spellings": Case("Jean Paul Test User 99", edits=OLD_SPELLINGS),
+    "04-padding-right": Case(
+        "Siobhán OBrien", edits=RIGHT_PADDING, shown=ON_THE_RIGHT, findings={"decoder.padding_side": "failed"}
+    ),
+    "05-padding-right-last-position": Case(
+        "李小龙", edits=POOLING, shown=ON_THE_RIGHT, findings={"decoder.padding_side": "failed"}
+    ),
     "06-head-frozen": Case(
         "Mary-Jane Watson",
-        before=NO_HEAD,
+        edits=NO_HEAD,
+        shown=COUNT_NO_HEAD,
         findings={"decoder.score_head": "failed", "decoder.trainable_params": "failed"},
     ),
     "07-bfloat16-at-load": Case(
         "Owen Öztürk",
         form="html",
-        after=(("decoder-lora", ", dtype=torch.float32)", ", dtype=torch.bfloat16)"),),
+        edits=(("decoder-lora", ", dtype=torch.float32)", ", dtype=torch.bfloat16)"),),
         findings={"decoder.load_dtype": "failed"},
     ),
     "08-bf16-training": Case(
-        "Priya Raman", after=(("helpers", "fp16=GPU", "bf16=True"),), findings={"decoder.mixed_precision": "failed"}
+        "Priya Raman", edits=(("helpers", "fp16=GPU", "bf16=True"),), findings={"decoder.mixed_precision": "failed"}
     ),
-    "09-only-q-and-v": Case("Tom Riddle", before=ONLY_QV, findings={"decoder.trainable_params": "partial"}),
+    "09-only-q-and-v": Case(
+        "Tom Riddle", edits=ONLY_QV, shown=COUNT_QV, findings={"decoder.trainable_params": "partial"}
+    ),
     "10-weights-not-used": Case(
-        "محمد علي", before=NO_WEIGHTS, form="classic", findings={"decoder.class_weights": "failed"}
+        "محمد علي", edits=NO_WEIGHTS, form="classic", findings={"decoder.class_weights": "failed"}
     ),
     "11-crash-in-latency": Case(
         "Robert Bob Smith, Jr.",
-        after=(("latency", "def wait():", "texts_32 = tests_df['text'][:32]\n\n\ndef wait():"),),
+        edits=(("latency", "def wait():", "texts_32 = tests_df['text'][:32]\n\n\ndef wait():"),),
         unrun_from="latency",
         execution="error",
         findings={"latency.method": "partial", "latency.reported": "failed"},
     ),
     "12-endless-loop": Case(
         "Eve Loop",
-        after=(("save", "for name, model, tokenizer in", "while True:\n    pass\n\nfor name, model, tokenizer in"),),
+        edits=(("save", "for name, model, tokenizer in", "while True:\n    pass\n\nfor name, model, tokenizer in"),),
         unrun_from="save",
         execution="timeout",
     ),
@@ -167,7 +185,7 @@ CASES: dict[str, Case] = {
 def main(wanted: list[str]) -> None:
     """Make the named cases, or all."""
     source = json.loads(SOURCE.read_text("utf-8"))
-    runs: dict[tuple[Edit, ...], Notebook] = {(): build_solution(source)}
+    solution = _at_true_size(build_solution(source))
     for name, case in CASES.items():
         if wanted and name not in wanted:
             continue
@@ -176,9 +194,33 @@ def main(wanted: list[str]) -> None:
         folder.mkdir(exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
-        for file, data in _files(name, case, source, runs).items():
+        for file, data in _files(case, source, solution).items():
             (folder / file).write_bytes(data)
         (folder / "case.yaml").write_text(yaml.safe_dump(_agreed(case), allow_unicode=True, sort_keys=False), "utf-8")
+
+
+def _at_true_size(solution: Notebook) -> Notebook:
+    changes: list[tuple[str, str]] = []
+    for cell_id, role in (("encoder-lora", "encoder"), ("decoder-lora", "decoder")):
+        outputs = next(cell for cell in solution["cells"] if cell["id"] == cell_id)["outputs"]
+        printed = PRINTED.search(json.dumps(outputs))
+        if printed is None:
+            raise SystemExit(f"{cell_id} prints no trainable parameters: run `python -m reference notebook` first")
+        for old, new in zip(printed.groups(), TRUE_SIZE[role], strict=True):
+            changes += [(old, new), (old.replace(",", ""), new.replace(",", ""))]
+    return _shown(solution, tuple(changes))
+
+
+def _shown(notebook: Notebook, changes: tuple[tuple[str, str], ...]) -> Notebook:
+    """Every change made in outputs and in text cells, never in code, and never within a longer number."""
+    made = copy.deepcopy(notebook)
+    for cell in made["cells"]:
+        key = "outputs" if cell["cell_type"] == "code" else "source"
+        text = json.dumps(cell[key], ensure_ascii=False)
+        for old, new in changes:
+            text = re.sub(rf"(?<![\d.,]){re.escape(old)}(?!\d)", new, text)
+        cell[key] = json.loads(text)
+    return made
 
 
 def _agreed(case: Case) -> dict[str, Any]:
@@ -188,16 +230,14 @@ def _agreed(case: Case) -> dict[str, Any]:
     return {"student": case.student, "moodle_status": case.moodle_status, "expect": expect}
 
 
-def _files(name: str, case: Case, source: Notebook, runs: dict[tuple[Edit, ...], Notebook]) -> dict[str, bytes]:
+def _files(case: Case, source: Notebook, solution: Notebook) -> dict[str, bytes]:
     if case.status == "no_submission":
         return {}
     if case.raw is not None:
         return {f"{case.name}.pdf": case.raw}
     if case.name == "starter":
         return {"starter.ipynb": _bytes(build_starter(source))}
-    if case.before not in runs:
-        runs[case.before] = build_solution(_run(_edited(source, case.before)))
-    notebook = case.change(_edited(runs[case.before], case.after))
+    notebook = case.change(_shown(_edited(solution, case.edits), case.shown))
     if case.unrun_from is not None:
         notebook = _unrun(notebook, case.unrun_from)
     if case.form == "ipynb":
@@ -216,15 +256,6 @@ def _edited(notebook: Notebook, edits: tuple[Edit, ...]) -> Notebook:
             raise SystemExit(f"{cell_id} does not hold {old!r}")
         cell["source"] = text.replace(old, new)
     return made
-
-
-def _run(notebook: Notebook) -> Notebook:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sample.ipynb"
-        path.write_bytes(_bytes(notebook))
-        refresh(path, STAGE, report=lambda text: None)
-        made: Notebook = json.loads(path.read_text("utf-8"))
-        return made
 
 
 def _unrun(notebook: Notebook, first: str) -> Notebook:
