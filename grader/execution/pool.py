@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -17,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any
 
 from grader.errors import GraderError, SandboxError
@@ -199,7 +199,7 @@ def open_pool(
 
     `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
     """
-    _insist_on_stage(stage)
+    stage = _insist_on_stage(stage)
     if boxed:
         _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
@@ -227,14 +227,17 @@ def execute(job: Job, stage: Stage, limits: Limits | None = None, *, boxed: bool
 
 def try_box(stage: Stage, limits: Limits) -> None:
     """Start an empty box in the way a pool would; raises with the reason if that fails."""
+    stage = _insist_on_stage(stage)
     _insist_on_box(stage)
     _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
-def _insist_on_stage(stage: Stage) -> None:
-    missing = [place for place in (stage.hub, stage.data) if place is not None and not Path(place).is_dir()]
-    if missing:
-        raise GraderError("the stage is missing", where=str(missing[0]), todo="python -m reference stage")
+def _insist_on_stage(stage: Stage) -> Stage:
+    """The stage with paths that hold in any working folder."""
+    for place in (stage.hub, stage.data):
+        if place is not None and not place.is_dir():
+            raise GraderError("the stage is missing", where=str(place), todo="python -m reference stage")
+    return dataclasses.replace(stage, hub=stage.hub and stage.hub.resolve(), data=stage.data and stage.data.resolve())
 
 
 def _insist_on_box(stage: Stage) -> None:

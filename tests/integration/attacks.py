@@ -4,8 +4,6 @@
 not be found in anything that comes out of any box. {port}, {secret}, {other} and {abstract} are filled in.
 """
 
-# ruff: noqa: E501 - the attacks are code as text, and break in the middle of it otherwise
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field

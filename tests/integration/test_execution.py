@@ -213,6 +213,17 @@ def test_unboxed_is_only_for_those_who_ask(stage: Stage, tmp_path: Path) -> None
     assert run.files == {"b.json": b"{}"}
 
 
+def test_a_stage_may_be_named_from_where_one_stands(
+    stage: Stage, sandbox: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stage.data is not None
+    monkeypatch.chdir(stage.data.parent)
+    run = execute(
+        Job("k", notebook("import os; os.listdir(os.environ['COURSE_DATA'])")), Stage(data=Path("data")), LIMITS
+    )
+    assert printed(run) == ["['labels.json']"]
+
+
 def test_this_machine_is_described(sandbox: None) -> None:
     machine = probe()
     assert machine.box and machine.box_trouble is None
