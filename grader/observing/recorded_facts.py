@@ -123,8 +123,8 @@ def _version(package: str, version: str, output: Output, line: str) -> Environme
 def _bare_versions(cell: Cell, output: Output) -> Iterator[Environment]:
     """`transformers.__version__` shows only `'4.48.0'`; the code says whose it is."""
     asked = _VERSION_ASKED.findall(cell.source)
-    lines = [line.strip() for line in output.text.split("\n") if line.strip()][:20]
-    shown = [match["version"] for line in lines if (match := _BARE.match(line))]
+    words = re.split(r"[\s,()]+", output.text[:1_000]) if asked else []
+    shown = [match["version"] for word in words if (match := _BARE.match(word))]
     if asked and len(asked) == len(shown):
         for package, version in zip(asked, shown, strict=True):
             if package.lower() in ("transformers", "peft", "torch"):

@@ -22,6 +22,7 @@ PROSE_CHARS = 100
 PROSE_WORDS = 14
 _WORD = re.compile(r"[A-Za-z]{2,30}")
 
+_DIGIT = re.compile(r"[0-9]")
 _MASK = re.compile(
     r"qwen[ /_]?\d(?:\.\d)?(?:[-_ ]\d(?:\.\d)?b)?|week[ _-]?\d\b|\bf[ -]1\b(?=[ :=_-])|\btop[- ]?\d\b|\b[CGTP]PU ?\d\b|"
     r"\bt4\b|\ba100\b|\b(?:cell|figure|table|section|part|task|question|q)[ _]\d{1,2}\b",
@@ -82,7 +83,7 @@ def line_numbers(line: str, output: Output, scope: Scope) -> Iterator[Number]:
     if is_noise(line):
         return
     masked = masked_line(line)
-    found = tokens(masked)[:LINE_NUMBERS] if any(char.isdigit() for char in masked) else []
+    found = tokens(masked)[:LINE_NUMBERS] if _DIGIT.search(masked) else []
     above = scope.enter(masked, has_number=bool(found))
     if not found:
         return
@@ -117,6 +118,8 @@ def _fitting(above: Hints, token: Token) -> Hints:
 
 def masked_line(line: str) -> str:
     """The line with digits blotted out that are part of a name (`Qwen2.5`, `week 2`, `F1 = 0`)."""
+    if not _DIGIT.search(line):
+        return line
     line = _MASK.sub(lambda match: re.sub(r"[\d.]", "_" if "w" in match[0].lower() else "₁", match[0]), line)
     if _ABOUT_CLASSES.search(line):
         line = _ZERO_F1.sub(lambda match: "zero F1".ljust(len(match[0]))[: len(match[0])], line)

@@ -33,6 +33,8 @@ def observed(kind: type[Observation], source: str, *texts: str) -> list[Any]:
         ("print(x)", "Transformers version: 4.48.0 | PEFT 0.14.0 | torch 2.5.1+cu124\n", {"transformers": "4.48.0", "peft": "0.14.0", "torch": "2.5.1+cu124"}),
         ("transformers.__version__", "'5.0.1'\n", {"transformers": "5.0.1"}),
         ("print(torch.__version__)\nprint(transformers.__version__)", "2.6.0\n4.50.1\n", {"torch": "2.6.0", "transformers": "4.50.1"}),
+        ("print(transformers.__version__, peft.__version__)", "4.57.1 0.17.1\n", {"transformers": "4.57.1", "peft": "0.17.1"}),
+        ("transformers.__version__, torch.__version__", "('4.57.1', '2.6.0+cu124')", {"transformers": "4.57.1", "torch": "2.6.0+cu124"}),
         ("!pip install", "Successfully installed peft-0.15.2 tokenizers-0.21.0 transformers-4.51.3\n", {"peft": "0.15.2", "transformers": "4.51.3"}),
         ("!pip install", "Requirement already satisfied: transformers>=4.48 in /usr/local/lib (4.51.3)\n", {"transformers": "4.51.3"}),
         ("!pip list", "transformers                       4.47.1\n", {"transformers": "4.47.1"}),

@@ -221,6 +221,11 @@ def test_columns_named_after_models_alone_are_f1_where_the_code_says_so() -> Non
     assert [item.models for item in observed(shown, TierTable)] == [("decoder", "encoder")]
 
 
+def test_a_dash_in_a_cell_is_a_missing_value_and_no_label() -> None:
+    text = "            Encoder  Decoder  Decoder weighted\nms/example     10.2     27.4                 -\n"
+    assert [(item.model, item.value, item.subject) for item in printed(text)] == [("encoder", 10.2, None), ("decoder", 27.4, None)]
+
+
 def test_tiers_count_as_defined_where_the_code_draws_them() -> None:
     shown = Shown().code("tier = pd.cut(counts, bins=[0, 27, 500])").code("show()", "      encoder_f1  decoder_f1\nrare      0.1  0.2\ncommon   0.3  0.4\n")
     assert [item.defined for item in observed(shown, TierTable)] == [True]
