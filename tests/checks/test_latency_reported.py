@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (outputs and code of students stand on one line each)
 from __future__ import annotations
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (outputs and code of students stand on one line each)
 """Ways in which students show the same results, with the truth known by construction. Used by the tests of saved outputs."""
 
 from __future__ import annotations
