@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +50,14 @@ def prepare(config: RunConfig, tables: Tables, *, seed: int, folder: Path) -> tu
 
 
 def arguments(config: RunConfig, *, seed: int, folder: Path) -> TrainingArguments:
-    """fp16 where there is a GPU, as the course asks."""
+    """fp16 where there is a GPU, as the course asks; a bar with the time left on a terminal."""
     return TrainingArguments(
         output_dir=str(folder / "checkpoints"), seed=seed, data_seed=seed, num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch, per_device_eval_batch_size=64, learning_rate=config.learning_rate,
         warmup_steps=config.warmup, weight_decay=config.weight_decay, fp16=torch.cuda.is_available(),
         gradient_checkpointing=config.gradient_checkpointing, eval_strategy="epoch", save_strategy="epoch",
-        save_total_limit=1, logging_steps=25, report_to="none", remove_unused_columns=True, label_names=["labels"])
+        save_total_limit=1, logging_steps=25, report_to="none", label_names=["labels"],
+        disable_tqdm=not sys.stderr.isatty())
 
 
 def train(trainer: Trainer, folder: Path) -> list[dict[str, Any]]:
