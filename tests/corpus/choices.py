@@ -129,7 +129,9 @@ class Choices:
     def describe(self) -> dict[str, Any]:
         """What differs from the plain choices, for reports."""
         plain = Choices()
-        return {f.name: str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != getattr(plain, f.name)}
+        return {
+            f.name: str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != getattr(plain, f.name)
+        }
 
 
 def draw(seed: int) -> Choices:
@@ -170,7 +172,17 @@ def _free(rng: random.Random, seed: int) -> Choices:
         precision=_precision(rng, trainer),
         encoder=_encoder(rng),
         decoder=_decoder(rng),
-        saving=often("save_pretrained", "save_model", "push", "unsafe", "torch_save", "merged", "nothing", "checkpoints", "peft_state"),
+        saving=often(
+            "save_pretrained",
+            "save_model",
+            "push",
+            "unsafe",
+            "torch_save",
+            "merged",
+            "nothing",
+            "checkpoints",
+            "peft_state",
+        ),
         weights=often("sqrt", "power", "rsqrt", "balanced_sqrt", "mean_n", "inverse", "balanced", "effective", "log"),
         weights_norm=pick(("mean", "sum", "max", "none")),
         loss_how=pick(("functional", "module", "per_row", "loss_func")),
@@ -206,13 +218,21 @@ def _precision(rng: random.Random, trainer: str) -> str:
 
 
 def _encoder(rng: random.Random) -> Lora:
-    targets = rng.choices((REFERENCE_ENCODER, ("all-linear",), ("Wqkv", "Wo", "Wi", "Wo2"), ("Wqkv",), ("Wqkv", "Wo")), weights=(6, 2, 1, 1, 1))
+    targets = rng.choices(
+        (REFERENCE_ENCODER, ("all-linear",), ("Wqkv", "Wo", "Wi", "Wo2"), ("Wqkv",), ("Wqkv", "Wo")),
+        weights=(6, 2, 1, 1, 1),
+    )
     return _lora(rng, targets[0], rng.choices((16, 8, 32), weights=(6, 1, 1))[0])
 
 
 def _decoder(rng: random.Random) -> Lora:
     rank = rng.choices((16, 8, 32, 4), weights=(8, 1, 1, 1))[0]
-    others = (("q_proj", "v_proj"), ("q_proj", "k_proj"), ("all-linear",), (*REFERENCE_DECODER, "gate_proj", "up_proj", "down_proj"))
+    others = (
+        ("q_proj", "v_proj"),
+        ("q_proj", "k_proj"),
+        ("all-linear",),
+        (*REFERENCE_DECODER, "gate_proj", "up_proj", "down_proj"),
+    )
     return _lora(rng, rng.choices((REFERENCE_DECODER, *others), weights=(9, 1, 1, 1, 1))[0], rank)
 
 
@@ -240,7 +260,9 @@ def _repair(chosen: Choices) -> Choices:
     if loop:
         change["feeding"] = "collator" if chosen.feeding == "default" else chosen.feeding
         change["latency"] = "function" if chosen.latency == "predict" else chosen.latency
-        change["saving"] = {"save_model": "save_pretrained", "checkpoints": "save_pretrained"}.get(chosen.saving, chosen.saving)
+        change["saving"] = {"save_model": "save_pretrained", "checkpoints": "save_pretrained"}.get(
+            chosen.saving, chosen.saving
+        )
         change["loss_how"] = "module" if chosen.loss_how == "loss_func" else chosen.loss_how
     feeding = change.get("feeding", chosen.feeding)
     if feeding == "fixed":
@@ -257,7 +279,7 @@ def _repair(chosen: Choices) -> Choices:
         change["loss_how"] = "functional"
     for role in ("encoder", "decoder"):
         lora: Lora = getattr(chosen, role)
-        if chosen.layout in ("generic", "classes") and lora.wrap != getattr(chosen, "decoder").wrap:
+        if chosen.layout in ("generic", "classes") and lora.wrap != chosen.decoder.wrap:
             lora = replace(lora, wrap=chosen.decoder.wrap)
         if lora.wrap == "add_adapter" and chosen.saving in ("merged", "backbone", "peft_state"):
             lora = replace(lora, wrap="get_peft_model")
@@ -300,8 +322,6 @@ def _with_outputs(plant: Any) -> Any:
     return lambda chosen, rng: replace(plant(chosen, rng), outputs="full", damage="none")
 
 
-
-
 def _frozen(role: str) -> Any:
     def plant(chosen: Choices, rng: random.Random) -> Choices:
         lora: Lora = getattr(chosen, role)
@@ -315,7 +335,9 @@ def _frozen(role: str) -> Any:
 FROZEN = {"task_type": "missing", "head_listed": False, "wrap": "get_peft_model"}
 TRAP = {"task_type": "string", "head_listed": False}
 FAULTS: dict[str, Any] = {
-    "padding_unset": lambda c, r: replace(_padding("unset")(c, r), feeding="collator" if c.feeding == "manual" else c.feeding),
+    "padding_unset": lambda c, r: replace(
+        _padding("unset")(c, r), feeding="collator" if c.feeding == "manual" else c.feeding
+    ),
     "padding_explicit_right": lambda c, r: replace(
         _padding("explicit_right")(c, r), feeding="collator" if c.feeding == "manual" else c.feeding
     ),
@@ -338,8 +360,14 @@ FAULTS: dict[str, Any] = {
     "decoder_head_frozen": _frozen("decoder"),
     "decoder_add_adapter_trap": _lora_fault("decoder", wrap="add_adapter", **TRAP),
     "decoder_peft_model_trap": _lora_fault("decoder", wrap="peft_model", **TRAP),
-    "decoder_append": _lora_fault("decoder", append_bug=True, task_type="missing", wrap="get_peft_model", spelling="variable",
-                                  targets=REFERENCE_DECODER),
+    "decoder_append": _lora_fault(
+        "decoder",
+        append_bug=True,
+        task_type="missing",
+        wrap="get_peft_model",
+        spelling="variable",
+        targets=REFERENCE_DECODER,
+    ),
     "decoder_all_train": _lora_fault("decoder", unfrozen=True),
     "saving_before": _set(saving="before"),
     "saving_backbone": _set(saving="backbone"),
@@ -348,7 +376,9 @@ FAULTS: dict[str, Any] = {
     "weights_plain_trainer": lambda c, r: replace(c, weights="plain_trainer") if c.trainer == "trainer" else None,
     "weights_encoder_only": _set(weights="encoder_only"),
     "weights_none": _set(weights="none"),
-    "weights_sampler": lambda c, r: replace(c, weights="sampler", layout="flat") if c.trainer in ("loop", "accelerate") else None,
+    "weights_sampler": lambda c, r: (
+        replace(c, weights="sampler", layout="flat") if c.trainer in ("loop", "accelerate") else None
+    ),
     "metrics_impossible": _with_outputs(_set(result="impossible")),
     "metrics_boast": _with_outputs(_set(result="boast")),
     "tiers_none": lambda c, r: replace(c, tiers="none", metric_style="fstring"),

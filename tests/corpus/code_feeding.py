@@ -20,22 +20,50 @@ def read_lines(chosen: Choices) -> list[str]:
     lines = [PLACES[chosen.place]]
     if chosen.place == "hub":
         lines = ["from datasets import load_dataset", 'hub = load_dataset("consumer-complaints")']
-        lines += [f'{name}_df = hub["{split}"].to_pandas()' for name, split in zip(("train", "val", "test"), SPLITS, strict=True)]
+        lines += [
+            f'{name}_df = hub["{split}"].to_pandas()'
+            for name, split in zip(("train", "val", "test"), SPLITS, strict=True)
+        ]
         return [*lines, *_counts("train_df['label']", hub=True)]
     if chosen.data == "datasets":
-        return [*lines, "from datasets import load_dataset",
-                'raw = load_dataset("parquet", data_files={s: f"{DATA}/{s}.parquet" for s in ("train", "validation", "test")})',
-                "print(raw)", *_names(), *_counts('pd.Series(list(raw["train"]["label"]))')]
-    frames = [f'{name}_df = pd.read_parquet(f"{{DATA}}/{split}.parquet")' for name, split in zip(("train", "val", "test"), SPLITS, strict=True)]
+        return [
+            *lines,
+            "from datasets import load_dataset",
+            'raw = load_dataset("parquet", data_files={s: f"{DATA}/{s}.parquet" for s in ("train", "validation", "test")})',
+            "print(raw)",
+            *_names(),
+            *_counts('pd.Series(list(raw["train"]["label"]))'),
+        ]
+    frames = [
+        f'{name}_df = pd.read_parquet(f"{{DATA}}/{split}.parquet")'
+        for name, split in zip(("train", "val", "test"), SPLITS, strict=True)
+    ]
     if chosen.data == "pandas":
-        return [*lines, *frames, 'print(train_df.shape, val_df.shape, test_df.shape)', *_names(), *_counts('train_df["label"]')]
-    return [*lines, "import csv", "# plain CSV is easier to look at", "for split in (\"train\", \"validation\", \"test\"):",
-            '    pd.read_parquet(f"{DATA}/{split}.parquet").to_csv(f"{split}.csv", index=False)', "", "",
-            "def read_csv(name):", '    with open(name, newline="", encoding="utf-8") as handle:',
-            "        return list(csv.DictReader(handle))", "", "",
-            'train_rows, val_rows, test_rows = (read_csv(f"{s}.csv") for s in ("train", "validation", "test"))',
-            "print(len(train_rows), len(val_rows), len(test_rows))", *_names(),
-            *_counts('pd.Series([int(row["label"]) for row in train_rows])')]
+        return [
+            *lines,
+            *frames,
+            "print(train_df.shape, val_df.shape, test_df.shape)",
+            *_names(),
+            *_counts('train_df["label"]'),
+        ]
+    return [
+        *lines,
+        "import csv",
+        "# plain CSV is easier to look at",
+        'for split in ("train", "validation", "test"):',
+        '    pd.read_parquet(f"{DATA}/{split}.parquet").to_csv(f"{split}.csv", index=False)',
+        "",
+        "",
+        "def read_csv(name):",
+        '    with open(name, newline="", encoding="utf-8") as handle:',
+        "        return list(csv.DictReader(handle))",
+        "",
+        "",
+        'train_rows, val_rows, test_rows = (read_csv(f"{s}.csv") for s in ("train", "validation", "test"))',
+        "print(len(train_rows), len(val_rows), len(test_rows))",
+        *_names(),
+        *_counts('pd.Series([int(row["label"]) for row in train_rows])'),
+    ]
 
 
 def _names() -> list[str]:
@@ -44,8 +72,11 @@ def _names() -> list[str]:
 
 def _counts(expression: str, *, hub: bool = False) -> list[str]:
     lines = ["label_names = [str(i) for i in range(113)]"] if hub else []
-    return [*lines, f"counts = {expression}.value_counts().reindex(range(113), fill_value=0).sort_index()",
-            'print("classes:", len(counts), "rarest:", counts.min(), "most common:", counts.max())']
+    return [
+        *lines,
+        f"counts = {expression}.value_counts().reindex(range(113), fill_value=0).sort_index()",
+        'print("classes:", len(counts), "rarest:", counts.min(), "most common:", counts.max())',
+    ]
 
 
 def texts(chosen: Choices, split: str) -> str:
@@ -59,7 +90,9 @@ def targets(chosen: Choices, split: str) -> str:
     """Expression of a split's labels as a list."""
     if chosen.data == "datasets":
         return f'list(raw["{_full(split)}"]["label"])'
-    return f'{split}_df["label"].tolist()' if chosen.data == "pandas" else f'[int(row["label"]) for row in {split}_rows]'
+    return (
+        f'{split}_df["label"].tolist()' if chosen.data == "pandas" else f'[int(row["label"]) for row in {split}_rows]'
+    )
 
 
 def _full(split: str) -> str:
@@ -77,47 +110,84 @@ def feeding_setup(chosen: Choices) -> list[str]:
     """Classes and functions that the feeding needs, at the top level."""
     length = Config(chosen)["max_length"]
     if chosen.feeding == "item":
-        return ["class Complaints(torch.utils.data.Dataset):", "    def __init__(self, texts, labels, tokenizer):",
-                "        self.texts, self.labels, self.tokenizer = texts, labels, tokenizer", "",
-                "    def __len__(self):", "        return len(self.texts)", "", "    def __getitem__(self, index):",
-                f"        item = self.tokenizer(self.texts[index], truncation=True, max_length={length})",
-                '        item["labels"] = int(self.labels[index])', "        return dict(item)"]
+        return [
+            "class Complaints(torch.utils.data.Dataset):",
+            "    def __init__(self, texts, labels, tokenizer):",
+            "        self.texts, self.labels, self.tokenizer = texts, labels, tokenizer",
+            "",
+            "    def __len__(self):",
+            "        return len(self.texts)",
+            "",
+            "    def __getitem__(self, index):",
+            f"        item = self.tokenizer(self.texts[index], truncation=True, max_length={length})",
+            '        item["labels"] = int(self.labels[index])',
+            "        return dict(item)",
+        ]
     lines = _encoded_class() if chosen.data == "csv" and chosen.feeding != "text_collate" else []
     return [*lines, *_collate_setup(chosen, length)]
 
 
 def _encoded_class() -> list[str]:
-    return ["class Encoded(torch.utils.data.Dataset):", "    def __init__(self, encodings, labels):",
-            "        self.encodings, self.labels = encodings, labels", "", "    def __len__(self):",
-            "        return len(self.labels)", "", "    def __getitem__(self, i):",
-            '        return {**{k: v[i] for k, v in self.encodings.items()}, "labels": self.labels[i]}', "", ""]
+    return [
+        "class Encoded(torch.utils.data.Dataset):",
+        "    def __init__(self, encodings, labels):",
+        "        self.encodings, self.labels = encodings, labels",
+        "",
+        "    def __len__(self):",
+        "        return len(self.labels)",
+        "",
+        "    def __getitem__(self, i):",
+        '        return {**{k: v[i] for k, v in self.encodings.items()}, "labels": self.labels[i]}',
+        "",
+        "",
+    ]
 
 
 def _collate_setup(chosen: Choices, length: str) -> list[str]:
     if chosen.feeding == "text_collate":
         side = ", **extra" if chosen.side_how == "call" else ""
-        return [f"def make_collate(tokenizer{side}):", "    def collate(rows):",
-                '        batch = tokenizer([row["text"] for row in rows], padding=True, truncation=True,',
-                f'                          max_length={length}, return_tensors="pt"{side})',
-                '        batch["labels"] = torch.tensor([int(row["label"]) for row in rows])', "        return batch",
-                "    return collate"]
+        return [
+            f"def make_collate(tokenizer{side}):",
+            "    def collate(rows):",
+            '        batch = tokenizer([row["text"] for row in rows], padding=True, truncation=True,',
+            f'                          max_length={length}, return_tensors="pt"{side})',
+            '        batch["labels"] = torch.tensor([int(row["label"]) for row in rows])',
+            "        return batch",
+            "    return collate",
+        ]
     if chosen.feeding == "pad_collate":
-        return ["def make_collate(tokenizer):", "    def collate(rows):",
-                '        keys = ("input_ids", "attention_mask")',
-                '        batch = tokenizer.pad([{k: row[k] for k in keys} for row in rows], padding="longest", return_tensors="pt")',
-                '        batch["labels"] = torch.tensor([row["labels"] for row in rows])', "        return batch", "    return collate"]
+        return [
+            "def make_collate(tokenizer):",
+            "    def collate(rows):",
+            '        keys = ("input_ids", "attention_mask")',
+            '        batch = tokenizer.pad([{k: row[k] for k in keys} for row in rows], padding="longest", return_tensors="pt")',
+            '        batch["labels"] = torch.tensor([row["labels"] for row in rows])',
+            "        return batch",
+            "    return collate",
+        ]
     if chosen.feeding != "manual":
         return []
-    return ["class PadBatch:", '    """Pads by hand, only as far as the longest row."""', "",
-            '    def __init__(self, pad_id, side="right"):', "        self.pad_id, self.side = pad_id, side", "",
-            "    def __call__(self, rows):", '        longest = max(len(row["input_ids"]) for row in rows)',
-            "        ids, mask = [], []", "        for row in rows:", '            gap = longest - len(row["input_ids"])',
-            '            if self.side == "left":', '                ids.append([self.pad_id] * gap + list(row["input_ids"]))',
-            '                mask.append([0] * gap + [1] * len(row["input_ids"]))', "            else:",
-            '                ids.append(list(row["input_ids"]) + [self.pad_id] * gap)',
-            '                mask.append([1] * len(row["input_ids"]) + [0] * gap)',
-            '        return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask),',
-            '                "labels": torch.tensor([int(row["labels"]) for row in rows])}']
+    return [
+        "class PadBatch:",
+        '    """Pads by hand, only as far as the longest row."""',
+        "",
+        '    def __init__(self, pad_id, side="right"):',
+        "        self.pad_id, self.side = pad_id, side",
+        "",
+        "    def __call__(self, rows):",
+        '        longest = max(len(row["input_ids"]) for row in rows)',
+        "        ids, mask = [], []",
+        "        for row in rows:",
+        '            gap = longest - len(row["input_ids"])',
+        '            if self.side == "left":',
+        '                ids.append([self.pad_id] * gap + list(row["input_ids"]))',
+        '                mask.append([0] * gap + [1] * len(row["input_ids"]))',
+        "            else:",
+        '                ids.append(list(row["input_ids"]) + [self.pad_id] * gap)',
+        '                mask.append([1] * len(row["input_ids"]) + [0] * gap)',
+        '        return {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask),',
+        '                "labels": torch.tensor([int(row["labels"]) for row in rows])}',
+    ]
 
 
 def dataset_lines(chosen: Choices, n: Names) -> list[str]:
@@ -135,12 +205,16 @@ def _split_lines(chosen: Choices, n: Names, split: str, name: str) -> list[str]:
     if chosen.feeding == "item":
         return [f"{name} = Complaints({texts(chosen, split)}, {targets(chosen, split)}, {n.tok})"]
     if chosen.feeding == "text_collate":
-        return [f'{name} = [{{"text": t, "label": y}} for t, y in zip({texts(chosen, split)}, {targets(chosen, split)})]']
+        return [
+            f'{name} = [{{"text": t, "label": y}} for t, y in zip({texts(chosen, split)}, {targets(chosen, split)})]'
+        ]
     fixed = f', padding="max_length"{call_side(chosen, n)}' if chosen.feeding == "fixed" else ""
     call = f"truncation=True, max_length={length}{fixed}"
     if chosen.data == "datasets":
-        return [f'{name} = raw["{_full(split)}"].map(lambda batch: {n.tok}(batch["text"], {call}), batched=True,',
-                f'{" " * len(name)}   remove_columns=["text"]).rename_column("label", "labels")']
+        return [
+            f'{name} = raw["{_full(split)}"].map(lambda batch: {n.tok}(batch["text"], {call}), batched=True,',
+            f'{" " * len(name)}   remove_columns=["text"]).rename_column("label", "labels")',
+        ]
     encoded = f"{n.tok}({texts(chosen, split)}, {call})"
     if chosen.data == "csv":
         return [f"{name} = Encoded({encoded}, {targets(chosen, split)})"]
@@ -150,7 +224,9 @@ def _split_lines(chosen: Choices, n: Names, split: str, name: str) -> list[str]:
 def collator(chosen: Choices, n: Names) -> str:
     """Expression of what puts a batch together; empty where Trainer's own does."""
     if chosen.feeding in ("collator", "item"):
-        return f"DataCollatorWithPadding({n.tok})" if chosen.naming % 2 else f"DataCollatorWithPadding(tokenizer={n.tok})"
+        return (
+            f"DataCollatorWithPadding({n.tok})" if chosen.naming % 2 else f"DataCollatorWithPadding(tokenizer={n.tok})"
+        )
     if chosen.feeding == "fixed":
         return "default_data_collator"
     if chosen.feeding in ("text_collate", "pad_collate"):

@@ -6,16 +6,27 @@ from tests.corpus.choices import Choices, Lora
 from tests.corpus.naming import Config, Names
 
 MODULE_PATHS = {
-    "q_proj": "self_attn.q_proj", "k_proj": "self_attn.k_proj", "v_proj": "self_attn.v_proj", "o_proj": "self_attn.o_proj",
-    "gate_proj": "mlp.gate_proj", "up_proj": "mlp.up_proj", "down_proj": "mlp.down_proj", "Wqkv": "attn.Wqkv", "Wi": "mlp.Wi",
+    "q_proj": "self_attn.q_proj",
+    "k_proj": "self_attn.k_proj",
+    "v_proj": "self_attn.v_proj",
+    "o_proj": "self_attn.o_proj",
+    "gate_proj": "mlp.gate_proj",
+    "up_proj": "mlp.up_proj",
+    "down_proj": "mlp.down_proj",
+    "Wqkv": "attn.Wqkv",
+    "Wi": "mlp.Wi",
 }
 
 
 def tokenizer_lines(chosen: Choices, n: Names) -> list[str]:
     """A tokenizer, and the side it pads on."""
     if n.shared:
-        return [f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})", f"if {n.side}:",
-                f"    {n.tok}.padding_side = {n.side}", *_pad_token(n)]
+        return [
+            f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})",
+            f"if {n.side}:",
+            f"    {n.tok}.padding_side = {n.side}",
+            *_pad_token(n),
+        ]
     if n.role == "encoder":
         return [f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})"]
     fault, how = chosen.padding_fault, chosen.side_how
@@ -27,8 +38,11 @@ def tokenizer_lines(chosen: Choices, n: Names) -> list[str]:
     set_it = f'setattr({n.tok}, "padding_side", {side})' if how == "setattr" else f"{n.tok}.padding_side = {side}"
     lines = [f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})", *_pad_token(n), set_it]
     if fault == "other_object":
-        lines += ['print("padding side:", ' + n.tok + ".padding_side)", "# fresh copy for the data set",
-                  f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})"]
+        lines += [
+            'print("padding side:", ' + n.tok + ".padding_side)",
+            "# fresh copy for the data set",
+            f"{n.tok} = AutoTokenizer.from_pretrained({n.checkpoint})",
+        ]
     return lines
 
 
@@ -38,7 +52,9 @@ def _pad_token(n: Names) -> list[str]:
 
 def dtype_expression(chosen: Choices) -> str:
     """What stands behind `dtype=`; empty where nothing is given."""
-    wanted = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "bf16_after": "float32"}.get(chosen.dtype)
+    wanted = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "bf16_after": "float32"}.get(
+        chosen.dtype
+    )
     if chosen.dtype == "auto":
         return '"auto"'
     if wanted is None:
@@ -47,7 +63,9 @@ def dtype_expression(chosen: Choices) -> str:
         return "torch.float32"
     if chosen.dtype_how == "config":
         return Config(chosen)["dtype"] if chosen.config != "literals" else f"torch.{wanted}"
-    return {"torch": f"torch.{wanted}", "string": f'"{wanted}"', "kwargs": f"torch.{wanted}"}.get(chosen.dtype_how, "DTYPE")
+    return {"torch": f"torch.{wanted}", "string": f'"{wanted}"', "kwargs": f"torch.{wanted}"}.get(
+        chosen.dtype_how, "DTYPE"
+    )
 
 
 def dtype_setup(chosen: Choices) -> list[str]:
@@ -112,7 +130,7 @@ def lora_setup(chosen: Choices, role: str) -> list[str]:
 
 
 def _targets(lora: Lora, role: str) -> str:
-    names = [name for name in lora.targets]
+    names = list(lora.targets)
     if lora.targets == ("all-linear",):
         return '"all-linear"'
     if lora.spelling == "regex":
@@ -135,7 +153,9 @@ def wrap_lines(chosen: Choices, n: Names) -> list[str]:
     if lora.wrap == "add_adapter":
         wrapped = [f"{n.model}.add_adapter({config})"]
     else:
-        name = {"sequence_class": "PeftModelForSequenceClassification", "peft_model": "PeftModel"}.get(lora.wrap, lora.wrap)
+        name = {"sequence_class": "PeftModelForSequenceClassification", "peft_model": "PeftModel"}.get(
+            lora.wrap, lora.wrap
+        )
         wrapped = [f"{n.model} = {name}({n.model}, {config})"]
     return [*setup, *wrapped, *_unfreeze(chosen, n), *count_lines(lora, n.model)]
 
@@ -157,6 +177,8 @@ def count_lines(lora: Lora, model: str) -> list[str]:
     """What trains, printed by PEFT or by hand."""
     if lora.wrap != "add_adapter":
         return [f"{model}.print_trainable_parameters()"]
-    return [f"trainable = sum(p.numel() for p in {model}.parameters() if p.requires_grad)",
-            f"total = sum(p.numel() for p in {model}.parameters())",
-            'print(f"trainable: {trainable:,} of {total:,} ({100 * trainable / total:.2f} %)")']
+    return [
+        f"trainable = sum(p.numel() for p in {model}.parameters() if p.requires_grad)",
+        f"total = sum(p.numel() for p in {model}.parameters())",
+        'print(f"trainable: {trainable:,} of {total:,} ({100 * trainable / total:.2f} %)")',
+    ]

@@ -25,16 +25,26 @@ def weight_lines(chosen: Choices) -> list[str]:
     formula = FORMULAS.get(chosen.weights, FORMULAS["sqrt"])
     lines = []
     if "compute_class_weight" in formula:
-        lines += ["from sklearn.utils.class_weight import compute_class_weight", f"train_labels = np.array({targets(chosen, 'train')})"]
+        lines += [
+            "from sklearn.utils.class_weight import compute_class_weight",
+            f"train_labels = np.array({targets(chosen, 'train')})",
+        ]
     norm = NORMS[chosen.weights_norm]
-    return [*lines, f"w = {formula}", *([norm] if norm else []), "class_weights = torch.tensor(w, dtype=torch.float32)",
-            'print("weights: min", round(float(class_weights.min()), 4), "max", round(float(class_weights.max()), 4))']
+    return [
+        *lines,
+        f"w = {formula}",
+        *([norm] if norm else []),
+        "class_weights = torch.tensor(w, dtype=torch.float32)",
+        'print("weights: min", round(float(class_weights.min()), 4), "max", round(float(class_weights.max()), 4))',
+    ]
 
 
 def arguments_lines(chosen: Choices, name: str) -> list[str]:
     """`TrainingArguments(...)`, without a name before it."""
     config, old = Config(chosen), chosen.old_spelling
-    precision = {"fp16": "fp16=True", "fp16_if_gpu": "fp16=torch.cuda.is_available()", "bf16": "bf16=True"}.get(chosen.precision)
+    precision = {"fp16": "fp16=True", "fp16_if_gpu": "fp16=torch.cuda.is_available()", "bf16": "bf16=True"}.get(
+        chosen.precision
+    )
     parts = [
         f"output_dir={name}",
         f"num_train_epochs={config['epochs']}, learning_rate={config['lr']}",
@@ -54,19 +64,35 @@ def arguments_lines(chosen: Choices, name: str) -> list[str]:
 def trainer_setup(chosen: Choices) -> list[str]:
     """Functions and classes for training at the top level, but for those of the weighted run."""
     if chosen.trainer == "subclass":
-        return ["class MyTrainer(Trainer):", "    def __init__(self, *args, class_weights=None, **kwargs):",
-                "        super().__init__(*args, **kwargs)", "        self.class_weights = class_weights", "",
-                *indent(_compute_loss(chosen, "self.class_weights", optional=True))]
+        return [
+            "class MyTrainer(Trainer):",
+            "    def __init__(self, *args, class_weights=None, **kwargs):",
+            "        super().__init__(*args, **kwargs)",
+            "        self.class_weights = class_weights",
+            "",
+            *indent(_compute_loss(chosen, "self.class_weights", optional=True)),
+        ]
     if chosen.trainer in ("loop", "accelerate"):
-        return ["@torch.no_grad()", "def predict(model, loader):", "    model.eval()", "    found = []", "    for batch in loader:",
-                '        batch = {k: v.to(device) for k, v in batch.items() if k != "labels"}',
-                "        found.append(model(**batch).logits.float().argmax(-1).cpu())", "    return torch.cat(found).numpy()"]
+        return [
+            "@torch.no_grad()",
+            "def predict(model, loader):",
+            "    model.eval()",
+            "    found = []",
+            "    for batch in loader:",
+            '        batch = {k: v.to(device) for k, v in batch.items() if k != "labels"}',
+            "        found.append(model(**batch).logits.float().argmax(-1).cpu())",
+            "    return torch.cat(found).numpy()",
+        ]
     return []
 
 
 def _compute_loss(chosen: Choices, weights: str, *, optional: bool = False, used: bool = True) -> list[str]:
-    lines = ["def compute_loss(self, model, inputs, return_outputs=False, **kwargs):", '    labels = inputs.pop("labels")',
-             "    outputs = model(**inputs)", "    logits = outputs.logits.float()"]
+    lines = [
+        "def compute_loss(self, model, inputs, return_outputs=False, **kwargs):",
+        '    labels = inputs.pop("labels")',
+        "    outputs = model(**inputs)",
+        "    logits = outputs.logits.float()",
+    ]
     moved = f"{weights}.to(logits.device)"
     if optional:
         moved += f" if {weights} is not None else None"
@@ -78,7 +104,7 @@ def _loss(how: str, weights: str, *, optional: bool, labels: str = "labels") -> 
     if how == "module":
         return [f"loss = torch.nn.CrossEntropyLoss(weight={weights})(logits, {labels})"]
     if how == "per_row" and weights != "None":
-        rows = [f"loss = torch.nn.functional.cross_entropy(logits, {labels}, reduction=\"none\")", f"weight = {weights}"]
+        rows = [f'loss = torch.nn.functional.cross_entropy(logits, {labels}, reduction="none")', f"weight = {weights}"]
         if optional:
             return [*rows, f"loss = (loss * weight[{labels}]).mean() if weight is not None else loss.mean()"]
         return [*rows, f"loss = (loss * weight[{labels}]).mean()"]
@@ -92,8 +118,12 @@ def weighted_setup(chosen: Choices) -> list[str]:
     if chosen.loss_how == "loss_func" and chosen.weights != "plain_trainer":
         used = ", weight=class_weights.to(logits.device)" if chosen.weights not in ("unused", "never_called") else ""
         extra = _idle(chosen)
-        return ["def weighted_loss(outputs, labels, num_items_in_batch=None):", "    logits = outputs.logits.float()", *indent(extra),
-                f"    return torch.nn.functional.cross_entropy(logits, labels{used})"]
+        return [
+            "def weighted_loss(outputs, labels, num_items_in_batch=None):",
+            "    logits = outputs.logits.float()",
+            *indent(extra),
+            f"    return torch.nn.functional.cross_entropy(logits, labels{used})",
+        ]
     used = chosen.weights not in ("unused", "never_called")
     body = _compute_loss(chosen, "class_weights", used=used)
     if not used and chosen.weights == "never_called":
@@ -102,7 +132,11 @@ def weighted_setup(chosen: Choices) -> list[str]:
 
 
 def _idle(chosen: Choices) -> list[str]:
-    return ["weighted_criterion = torch.nn.CrossEntropyLoss(weight=class_weights)"] if chosen.weights == "never_called" else []
+    return (
+        ["weighted_criterion = torch.nn.CrossEntropyLoss(weight=class_weights)"]
+        if chosen.weights == "never_called"
+        else []
+    )
 
 
 def reaching(chosen: Choices, n: Names) -> str:
@@ -132,15 +166,27 @@ def _trainer(chosen: Choices, n: Names, name: str) -> list[str]:
         cls = "MyTrainer"
         given += [f"class_weights={weights}"] if weights else []
     elif weights and n.shared:
-        cls = "(WeightedTrainer if weights is not None else Trainer)"
+        cls = f"(WeightedTrainer if {weights} is not None else Trainer)"
     elif weights or (n.run == "decoder_weighted" and chosen.weights in ("unused", "never_called")):
         cls = "WeightedTrainer"
     if chosen.loss_how == "loss_func" and cls != "Trainer" and chosen.trainer == "trainer":
         cls = "Trainer"
-        given.append(f"compute_loss_func={'weighted_loss if weights is not None else None' if n.shared else 'weighted_loss'}")
-    head = f"{n.trainer} = {cls}({n.model}, args, " if chosen.naming % 4 == 0 else f"{n.trainer} = {cls}(model={n.model}, args=args, "
-    return ["args = " + arguments_lines(chosen, f'f"runs/{{{name}}}"')[0], *arguments_lines(chosen, f'f"runs/{{{name}}}"')[1:],
-            head + ",\n    ".join(given) + ")", f"{n.trainer}.train()"]
+        given.append(
+            f"compute_loss_func={f'weighted_loss if {weights} is not None else None' if n.shared else 'weighted_loss'}"
+        )
+    head = (
+        f"{n.trainer} = {cls}({n.model}, args, "
+        if chosen.naming % 4 == 0
+        else f"{n.trainer} = {cls}(model={n.model}, args=args, "
+    )
+    return [
+        "args = " + arguments_lines(chosen, f'f"runs/{{{name}}}"')[0],
+        *arguments_lines(chosen, f'f"runs/{{{name}}}"')[1:],
+        head + given[0] + ",",
+        *indent([f"{each}," for each in given[1:]]),
+        ")",
+        f"{n.trainer}.train()",
+    ]
 
 
 def _criterion(chosen: Choices, n: Names) -> tuple[list[str], list[str]]:
@@ -152,20 +198,32 @@ def _criterion(chosen: Choices, n: Names) -> tuple[list[str], list[str]]:
         return before, ["loss = out.loss"]
     logits = "logits = out.logits.float()"
     if n.shared:
-        step = [logits, *_loss(chosen.loss_how, f"{weights}.to(device) if {weights} is not None else None", optional=True,
-                               labels='batch["labels"]')]
+        step = [
+            logits,
+            *_loss(
+                chosen.loss_how,
+                f"{weights}.to(device) if {weights} is not None else None",
+                optional=True,
+                labels='batch["labels"]',
+            ),
+        ]
         return before, step
     if chosen.loss_how == "module":
-        return [f"criterion = torch.nn.CrossEntropyLoss(weight={weights}.to(device))"], [logits, 'loss = criterion(logits, batch["labels"])']
+        return [f"criterion = torch.nn.CrossEntropyLoss(weight={weights}.to(device))"], [
+            logits,
+            'loss = criterion(logits, batch["labels"])',
+        ]
     return before, [logits, *_loss(chosen.loss_how, f"{weights}.to(device)", optional=False, labels='batch["labels"]')]
 
 
 def _loader(chosen: Choices, n: Names) -> list[str]:
     if chosen.weights != "sampler" or n.run != "decoder_weighted":
         return loader_lines(chosen, n, "train", shuffle=True)
-    return [f"row_weights = class_weights[torch.tensor({targets(chosen, 'train')})]",
-            f"sampler = torch.utils.data.WeightedRandomSampler(row_weights, len({n.train}))",
-            *loader_lines(chosen, n, "train", sampler="sampler")]
+    return [
+        f"row_weights = class_weights[torch.tensor({targets(chosen, 'train')})]",
+        f"sampler = torch.utils.data.WeightedRandomSampler(row_weights, len({n.train}))",
+        *loader_lines(chosen, n, "train", sampler="sampler"),
+    ]
 
 
 def _loop(chosen: Choices, n: Names, name: str) -> list[str]:
@@ -189,7 +247,16 @@ def _loop(chosen: Choices, n: Names, name: str) -> list[str]:
         f"    {n.model}.train()",
         "    total = 0.0",
         "    for batch in train_loader:",
-        *indent(["batch = {k: v.to(device) for k, v in batch.items()}", "optimizer.zero_grad()", *forward, *step, "total += loss.item()"], 2),
+        *indent(
+            [
+                "batch = {k: v.to(device) for k, v in batch.items()}",
+                "optimizer.zero_grad()",
+                *forward,
+                *step,
+                "total += loss.item()",
+            ],
+            2,
+        ),
         f'    print(f"{{{name}}} epoch {{epoch + 1}}: loss {{total / len(train_loader):.4f}}")',
     ]
 
@@ -208,8 +275,17 @@ def _accelerate(chosen: Choices, n: Names, name: str) -> list[str]:
         f"    {n.model}.train()",
         "    total = 0.0",
         "    for batch in train_loader:",
-        *indent([f"out = {n.model}(**batch)", *loss, "accelerator.backward(loss)", "optimizer.step()", "optimizer.zero_grad()",
-                 "total += loss.item()"], 2),
+        *indent(
+            [
+                f"out = {n.model}(**batch)",
+                *loss,
+                "accelerator.backward(loss)",
+                "optimizer.step()",
+                "optimizer.zero_grad()",
+                "total += loss.item()",
+            ],
+            2,
+        ),
         f'    accelerator.print(f"{{{name}}} epoch {{epoch + 1}}: loss {{total / len(train_loader):.4f}}")',
         f"{n.model} = accelerator.unwrap_model({n.model})",
     ]

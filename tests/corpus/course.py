@@ -23,8 +23,15 @@ HIDDEN = {"encoder": 768, "decoder": 896}
 LAYERS = {"encoder": 22, "decoder": 24}
 SIDES = {
     "encoder": {"Wqkv": [768 + 2304], "Wo": [768 + 768, 1152 + 768], "Wi": [768 + 2304]},
-    "decoder": {"q_proj": [1792], "k_proj": [1024], "v_proj": [1024], "o_proj": [1792],
-                "gate_proj": [5760], "up_proj": [5760], "down_proj": [5760]},
+    "decoder": {
+        "q_proj": [1792],
+        "k_proj": [1024],
+        "v_proj": [1024],
+        "o_proj": [1792],
+        "gate_proj": [5760],
+        "up_proj": [5760],
+        "down_proj": [5760],
+    },
 }
 """Input plus output width of each adapted matrix in a layer."""
 
@@ -86,7 +93,10 @@ def results(chosen: Choices) -> dict[str, Result]:
 
 
 def _result(rng: random.Random, accuracy: float, aim: float, minutes: float) -> Result:
-    raw = [max(0.0, min(0.95, rng.gauss(0.13 * (count / 27) ** 0.42 - NEVER.get(aim, 0.3), 0.1))) for count in class_counts()]
+    raw = [
+        max(0.0, min(0.95, rng.gauss(0.13 * (count / 27) ** 0.42 - NEVER.get(aim, 0.3), 0.1)))
+        for count in class_counts()
+    ]
     low, high = 0.05, 5.0
     for _ in range(40):
         middle = (low + high) / 2
@@ -117,6 +127,10 @@ def trainable(role: str, lora: Lora) -> tuple[int, int]:
         adapter, head = adapter + lora.rank * (896 + CLASSES), 0
     if lora.targets == ("all-linear",) and lora.task_type == "missing" and not lora.head_listed:
         adapter += lora.rank * (HIDDEN[role] + CLASSES)
-    copied = HEAD[role] if not lora.append_bug and (lora.head_listed or (lora.task_type != "missing" and lora.head_trains)) else 0
+    copied = (
+        HEAD[role]
+        if not lora.append_bug and (lora.head_listed or (lora.task_type != "missing" and lora.head_trains))
+        else 0
+    )
     total = BASE[role] + adapter + copied
     return (total if lora.unfrozen else adapter + head), total

@@ -86,7 +86,9 @@ def judge_seeds(seeds: Iterable[int], settings: Settings, root: Path = ROOT) -> 
     yield from judge_tasks(tasks, waiting, settings, materials(root))
 
 
-def judge_tasks(tasks: list[Task], waiting: dict[str, Judged], settings: Settings, parts: Materials) -> Iterator[Judged]:
+def judge_tasks(
+    tasks: list[Task], waiting: dict[str, Judged], settings: Settings, parts: Materials
+) -> Iterator[Judged]:
     """Each task's evidence, observations and findings into its `Judged`."""
     static = settings.mode == "static"
     found = ((task, static_evidence(task, "")) for task in tasks) if static else execute(tasks, parts, settings)

@@ -54,11 +54,24 @@ class Config:
         if self.kind == "dict":
             return [f"{self.name} = {{", *[f'    "{key}": {value},' for key, value in pairs], "}"]
         if self.kind == "namespace":
-            return ["from types import SimpleNamespace", f"{self.name} = SimpleNamespace(",
-                    *[f"    {key}={value}," for key, value in pairs], ")"]
+            return [
+                "from types import SimpleNamespace",
+                f"{self.name} = SimpleNamespace(",
+                *[f"    {key}={value}," for key, value in pairs],
+                ")",
+            ]
         types = {"lr": "float", "encoder": "str", "decoder": "str", "dtype": "object"}
-        return ["from dataclasses import dataclass", "", "", "@dataclass", "class Config:",
-                *[f"    {key}: {types.get(key, 'int')} = {value}" for key, value in pairs], "", "", f"{self.name} = Config()"]
+        return [
+            "from dataclasses import dataclass",
+            "",
+            "",
+            "@dataclass",
+            "class Config:",
+            *[f"    {key}: {types.get(key, 'int')} = {value}" for key, value in pairs],
+            "",
+            "",
+            f"{self.name} = Config()",
+        ]
 
 
 @dataclass(frozen=True)

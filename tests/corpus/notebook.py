@@ -13,16 +13,61 @@ from tests.corpus.outputs import GPUS, VERSIONS, Printer, stream
 from tests.corpus.program import Piece, program
 
 TITLES = {
-    "en": {"setup": "Setup", "data": "Data", "encoder": "Part A: the encoder", "decoder": "Part B: the decoder",
-           "weights": "Class weights", "tiers": "Frequency tiers", "latency": "Latency", "save": "Saving", "memo": "Part C: the memo"},
-    "de": {"setup": "Vorbereitung", "data": "Daten", "encoder": "Teil A: Encoder", "decoder": "Teil B: Decoder", "weights": "Klassengewichte",
-           "tiers": "Häufigkeitsstufen", "latency": "Latenz", "save": "Speichern", "memo": "Teil C: Memo"},
-    "es": {"setup": "Preparación", "data": "Datos", "encoder": "Parte A: encoder", "decoder": "Parte B: decoder", "weights": "Pesos de clase",
-           "tiers": "Niveles de frecuencia", "latency": "Latencia", "save": "Guardar", "memo": "Parte C: memo"},
-    "fr": {"setup": "Préparation", "data": "Données", "encoder": "Partie A : encodeur", "decoder": "Partie B : décodeur", "weights": "Poids des classes",
-           "tiers": "Niveaux de fréquence", "latency": "Latence", "save": "Sauvegarde", "memo": "Partie C : mémo"},
-    "zh": {"setup": "准备", "data": "数据", "encoder": "A 部分：编码器", "decoder": "B 部分：解码器", "weights": "类别权重", "tiers": "频率层级",
-           "latency": "延迟", "save": "保存", "memo": "C 部分：备忘录"},
+    "en": {
+        "setup": "Setup",
+        "data": "Data",
+        "encoder": "Part A: the encoder",
+        "decoder": "Part B: the decoder",
+        "weights": "Class weights",
+        "tiers": "Frequency tiers",
+        "latency": "Latency",
+        "save": "Saving",
+        "memo": "Part C: the memo",
+    },
+    "de": {
+        "setup": "Vorbereitung",
+        "data": "Daten",
+        "encoder": "Teil A: Encoder",
+        "decoder": "Teil B: Decoder",
+        "weights": "Klassengewichte",
+        "tiers": "Häufigkeitsstufen",
+        "latency": "Latenz",
+        "save": "Speichern",
+        "memo": "Teil C: Memo",
+    },
+    "es": {
+        "setup": "Preparación",
+        "data": "Datos",
+        "encoder": "Parte A: encoder",
+        "decoder": "Parte B: decoder",
+        "weights": "Pesos de clase",
+        "tiers": "Niveles de frecuencia",
+        "latency": "Latencia",
+        "save": "Guardar",
+        "memo": "Parte C: memo",
+    },
+    "fr": {
+        "setup": "Préparation",
+        "data": "Données",
+        "encoder": "Partie A : encodeur",
+        "decoder": "Partie B : décodeur",
+        "weights": "Poids des classes",
+        "tiers": "Niveaux de fréquence",
+        "latency": "Latence",
+        "save": "Sauvegarde",
+        "memo": "Partie C : mémo",
+    },
+    "zh": {
+        "setup": "准备",
+        "data": "数据",
+        "encoder": "A 部分：编码器",
+        "decoder": "B 部分：解码器",
+        "weights": "类别权重",
+        "tiers": "频率层级",
+        "latency": "延迟",
+        "save": "保存",
+        "memo": "C 部分：备忘录",
+    },
 }
 SMI = """{when}
 +-----------------------------------------------------------------------------------------+
@@ -56,7 +101,10 @@ def build(chosen: Choices) -> dict[str, Any]:
     _outputs(chosen, cells)
     return {
         "cells": [_as_json(cell, f"cell{index:03d}") for index, cell in enumerate(cells)],
-        "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}},
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
@@ -69,20 +117,46 @@ def _as_json(cell: Cell, name: str) -> dict[str, Any]:
     for output in outputs:
         if output["output_type"] == "execute_result":
             output["execution_count"] = cell.count
-    return {"cell_type": "code", "id": name, "metadata": {}, "source": cell.source, "outputs": outputs, "execution_count": cell.count}
+    return {
+        "cell_type": "code",
+        "id": name,
+        "metadata": {},
+        "source": cell.source,
+        "outputs": outputs,
+        "execution_count": cell.count,
+    }
 
 
 def _boilerplate(chosen: Choices) -> list[Cell]:
     cells = [Cell("# Week 3 homework", code=False)]
     if chosen.shown_by == "pin" and chosen.library != "unknown":
-        cells.append(Cell(f"!pip install -q transformers=={VERSIONS[chosen.library]} peft==0.18.0 accelerate datasets", outputs=[]))
+        cells.append(
+            Cell(
+                f"!pip install -q transformers=={VERSIONS[chosen.library]} peft==0.18.0 accelerate datasets", outputs=[]
+            )
+        )
     if chosen.boilerplate == "colab":
-        cells.append(Cell('from google.colab import drive\ndrive.mount("/content/drive")', outputs=[stream("Mounted at /content/drive")]))
+        cells.append(
+            Cell(
+                'from google.colab import drive\ndrive.mount("/content/drive")',
+                outputs=[stream("Mounted at /content/drive")],
+            )
+        )
     if chosen.boilerplate == "kaggle":
-        cells.append(Cell("import os\nfor dirname, _, filenames in os.walk('/kaggle/input'):\n    for filename in filenames:\n"
-                          "        print(os.path.join(dirname, filename))", outputs=[stream("/kaggle/input/consumer-complaints/train.parquet")]))
+        cells.append(
+            Cell(
+                "import os\nfor dirname, _, filenames in os.walk('/kaggle/input'):\n    for filename in filenames:\n"
+                "        print(os.path.join(dirname, filename))",
+                outputs=[stream("/kaggle/input/consumer-complaints/train.parquet")],
+            )
+        )
     if chosen.boilerplate == "wandb":
-        cells.append(Cell('import os\nos.environ["WANDB_DISABLED"] = "true"\nos.environ["TOKENIZERS_PARALLELISM"] = "false"', outputs=[]))
+        cells.append(
+            Cell(
+                'import os\nos.environ["WANDB_DISABLED"] = "true"\nos.environ["TOKENIZERS_PARALLELISM"] = "false"',
+                outputs=[],
+            )
+        )
     if chosen.hardware != "unshown" and chosen.naming % 2 == 0:
         text = SMI.format(when="Sat Nov 14 10:31:02 2026", gpu=GPUS[chosen.hardware])
         cells.append(Cell("!nvidia-smi", outputs=[stream(text)]))
@@ -104,7 +178,11 @@ def _cell(part: Piece, printer: Printer) -> Cell:
 
 def _memo(chosen: Choices, printer: Printer) -> list[Cell]:
     found = render(chosen, sections(chosen, printer))
-    return [Cell(f"# {TITLES[chosen.language]['memo']}", code=False), *[Cell(text, code=False) for text in found]] if found else []
+    return (
+        [Cell(f"# {TITLES[chosen.language]['memo']}", code=False), *[Cell(text, code=False) for text in found]]
+        if found
+        else []
+    )
 
 
 def _number(cells: list[Cell]) -> None:
@@ -114,12 +192,12 @@ def _number(cells: list[Cell]) -> None:
 
 LEFTOVERS = {
     "comment": '# tokenizer.padding_side = "right"\n# model = AutoModelForSequenceClassification.from_pretrained(DECODER, dtype=torch.bfloat16)\n'
-               '# config = LoraConfig(r=8, target_modules=["q_proj", "v_proj"])\n# args = TrainingArguments("x", bf16=True)',
+    '# config = LoraConfig(r=8, target_modules=["q_proj", "v_proj"])\n# args = TrainingArguments("x", bf16=True)',
     "first_try": 'first_try = AutoModelForSequenceClassification.from_pretrained("Qwen/Qwen2.5-0.5B", num_labels=113, dtype=torch.bfloat16)\n'
-                 "print(first_try.config.hidden_size, first_try.dtype)\ndel first_try",
+    "print(first_try.config.hidden_size, first_try.dtype)\ndel first_try",
     "dead_function": 'def old_model():\n    """Not used any more."""\n    m = AutoModelForSequenceClassification.from_pretrained(\n'
-                     '        "Qwen/Qwen2.5-0.5B", num_labels=113, torch_dtype=torch.float16)\n'
-                     '    return get_peft_model(m, LoraConfig(r=4, target_modules=["q_proj"]))',
+    '        "Qwen/Qwen2.5-0.5B", num_labels=113, torch_dtype=torch.float16)\n'
+    '    return get_peft_model(m, LoraConfig(r=4, target_modules=["q_proj"]))',
 }
 NOTE = 'Note to self: `tokenizer.padding_side = "right"` and `bf16=True` were my first try:\n\n```python\nargs = TrainingArguments("x", bf16=True)\n```'
 

@@ -21,9 +21,14 @@ from tests.corpus.program import runs_of
 Output = dict[str, Any]
 VERSIONS = {"4": "4.57.1", "5": "5.2.0"}
 GPUS = {"T4": "Tesla T4", "A100": "NVIDIA A100-SXM4-40GB", "L4": "NVIDIA L4"}
-ARCHITECTURES = {"encoder": ("ModernBertForSequenceClassification", "answerdotai/ModernBERT-base",
-                             ["classifier.bias", "classifier.weight"]),
-                 "decoder": ("Qwen2ForSequenceClassification", "Qwen/Qwen2.5-0.5B", ["score.weight"])}
+ARCHITECTURES = {
+    "encoder": (
+        "ModernBertForSequenceClassification",
+        "answerdotai/ModernBERT-base",
+        ["classifier.bias", "classifier.weight"],
+    ),
+    "decoder": ("Qwen2ForSequenceClassification", "Qwen/Qwen2.5-0.5B", ["score.weight"]),
+}
 
 
 def stream(text: str, name: str = "stdout") -> Output:
@@ -83,8 +88,10 @@ class Printer:
             return [stream(" ".join(f"({n}, 2)" for n in rows) + "\n" + last)]
         if self.chosen.data == "csv":
             return [stream(" ".join(map(str, rows)) + "\n" + last)]
-        parts = "".join(f"    {name}: Dataset({{\n        features: ['text', 'label'],\n        num_rows: {n}\n    }})\n"
-                        for name, n in zip(("train", "validation", "test"), rows, strict=True))
+        parts = "".join(
+            f"    {name}: Dataset({{\n        features: ['text', 'label'],\n        num_rows: {n}\n    }})\n"
+            for name, n in zip(("train", "validation", "test"), rows, strict=True)
+        )
         return [stream(f"DatasetDict({{\n{parts}}})\n{last}")]
 
     def _side(self, subject: str) -> list[Output]:
@@ -97,14 +104,24 @@ class Printer:
             return []
         architecture, name, new = ARCHITECTURES[role]
         if chosen.library == "4":
-            return [stream(f"Some weights of {architecture} were not initialized from the model checkpoint at {name} and are newly "
-                           f"initialized: {new}\nYou should probably TRAIN this model on a down-stream task to be able to use it for "
-                           "predictions and inference.", "stderr")]
+            return [
+                stream(
+                    f"Some weights of {architecture} were not initialized from the model checkpoint at {name} and are newly "
+                    f"initialized: {new}\nYou should probably TRAIN this model on a down-stream task to be able to use it for "
+                    "predictions and inference.",
+                    "stderr",
+                )
+            ]
         width = max(len(key) for key in new)
         rows = "".join(f"{key:<{width}} | MISSING | \n" for key in new)
-        return [stream(f"[transformers] \x1b[1m{architecture} LOAD REPORT\x1b[0m from: {name}\n{'Key':<{width}} | Status  | \n"
-                       f"{'-' * width}-+---------+-\n{rows}\nNotes:\n- MISSING:\tthose params were newly initialized because missing "
-                       "from the checkpoint. Consider training on your downstream task.", "stderr")]
+        return [
+            stream(
+                f"[transformers] \x1b[1m{architecture} LOAD REPORT\x1b[0m from: {name}\n{'Key':<{width}} | Status  | \n"
+                f"{'-' * width}-+---------+-\n{rows}\nNotes:\n- MISSING:\tthose params were newly initialized because missing "
+                "from the checkpoint. Consider training on your downstream task.",
+                "stderr",
+            )
+        ]
 
     def _count(self, role: str) -> list[Output]:
         lora: Lora = getattr(self.chosen, role)
@@ -113,7 +130,9 @@ class Printer:
         count, total = course.trainable(role, lora)
         if lora.wrap == "add_adapter":
             return [stream(f"trainable: {count:,} of {total:,} ({100 * count / total:.2f} %)")]
-        return [stream(f"trainable params: {count:,} || all params: {total:,} || trainable%: {100 * count / total:.4f}")]
+        return [
+            stream(f"trainable params: {count:,} || all params: {total:,} || trainable%: {100 * count / total:.4f}")
+        ]
 
     def _epochs(self) -> int:
         return 3 if self.chosen.forged == "epochs" else self.chosen.epochs
@@ -123,22 +142,57 @@ class Printer:
         if self.chosen.trainer in ("loop", "accelerate"):
             return [stream("\n".join(f"{run} epoch {i + 1}: loss {loss:.4f}" for i, loss in enumerate(losses)))]
         found = self.results[run]
-        rows = [(i + 1, loss, loss * 0.93, found.accuracy * (0.9 + 0.1 * (i + 1) / len(losses)), found.macro_f1 * (i + 1) / len(losses))
-                for i, loss in enumerate(losses)]
+        rows = [
+            (
+                i + 1,
+                loss,
+                loss * 0.93,
+                found.accuracy * (0.9 + 0.1 * (i + 1) / len(losses)),
+                found.macro_f1 * (i + 1) / len(losses),
+            )
+            for i, loss in enumerate(losses)
+        ]
         steps = math.ceil(course.TRAIN_ROWS / self.chosen.batch)
         out = [self._log_lines(rows, steps) if self.chosen.outputs == "text" else _progress_table(rows, steps)]
         if self.chosen.layout == "flat":
             seconds = found.minutes * 60
-            metrics = {"train_runtime": round(seconds, 4), "train_samples_per_second": round(course.TRAIN_ROWS * len(rows) / seconds, 3),
-                       "train_steps_per_second": round(steps * len(rows) / seconds, 3), "train_loss": rows[-1][1], "epoch": float(len(rows))}
-            out.append(shown({"text/plain": f"TrainOutput(global_step={steps * len(rows)}, training_loss={rows[-1][1]}, metrics={metrics})"}))
+            metrics = {
+                "train_runtime": round(seconds, 4),
+                "train_samples_per_second": round(course.TRAIN_ROWS * len(rows) / seconds, 3),
+                "train_steps_per_second": round(steps * len(rows) / seconds, 3),
+                "train_loss": rows[-1][1],
+                "epoch": float(len(rows)),
+            }
+            out.append(
+                shown(
+                    {
+                        "text/plain": f"TrainOutput(global_step={steps * len(rows)}, training_loss={rows[-1][1]}, metrics={metrics})"
+                    }
+                )
+            )
         return out
 
     def _log_lines(self, rows: list[Any], steps: int) -> Output:
         lines = []
         for epoch, train, val, accuracy, macro in rows:
-            lines += [str({"loss": round(train, 4), "grad_norm": round(self.rng.uniform(1, 5), 4), "learning_rate": 1e-4, "epoch": float(epoch)}),
-                      str({"eval_loss": round(val, 4), "eval_accuracy": accuracy, "eval_macro_f1": macro, "epoch": float(epoch)})]
+            lines += [
+                str(
+                    {
+                        "loss": round(train, 4),
+                        "grad_norm": round(self.rng.uniform(1, 5), 4),
+                        "learning_rate": 1e-4,
+                        "epoch": float(epoch),
+                    }
+                ),
+                str(
+                    {
+                        "eval_loss": round(val, 4),
+                        "eval_accuracy": accuracy,
+                        "eval_macro_f1": macro,
+                        "epoch": float(epoch),
+                    }
+                ),
+            ]
         return stream("\n".join(lines))
 
     def _metrics(self, run: str) -> list[Output]:
@@ -168,15 +222,28 @@ class Printer:
         weighted = sum(f1 * count for f1, count in zip(found.per_class, support, strict=True)) / total
         rows = [row(*each) for each in zip(names, found.per_class, support, strict=True)]
         accuracy = f"{'accuracy':>{width}s}  {'':>9} {'':>9} {found.accuracy:>9.4f} {total:>9}"
-        return "\n".join([head, *rows, "", accuracy, row("macro avg", found.macro_f1, total), row("weighted avg", weighted, total), ""])
+        return "\n".join(
+            [
+                head,
+                *rows,
+                "",
+                accuracy,
+                row("macro avg", found.macro_f1, total),
+                row("weighted avg", weighted, total),
+                "",
+            ]
+        )
 
     def _weights(self, subject: str) -> list[Output]:
         w = _weights(self.chosen)
         return [stream(f"weights: min {round(float(w.min()), 4)} max {round(float(w.max()), 4)}")]
 
     def _table(self, subject: str) -> list[Output]:
-        rows = {run: {"accuracy": r.accuracy, "macro_f1": r.macro_f1, "zero_classes": r.zeros}
-                for run, r in self.results.items() if run in runs_of(self.chosen)}
+        rows = {
+            run: {"accuracy": r.accuracy, "macro_f1": r.macro_f1, "zero_classes": r.zeros}
+            for run, r in self.results.items()
+            if run in runs_of(self.chosen)
+        }
         return [frame(pd.DataFrame(rows).T.round(4))]
 
     def _tiers(self, subject: str) -> list[Output]:
@@ -189,13 +256,24 @@ class Printer:
             return [shown({"image/png": _bars(table), "text/plain": "<Figure size 640x480 with 1 Axes>"}, result=False)]
         runs = ["decoder"] if chosen.tiers == "one_model" else ["encoder", "decoder"]
         titles = ("rare (<28 examples)", "medium (28-499)", "common (>=500)")
-        return [stream("\n".join(f"{title:<22} {int(table['classes'].iloc[i]):>3} classes: "
-                                 + ", ".join(f"{run} F1 {table[run].iloc[i]:.3f}" for run in runs) for i, title in enumerate(titles)))]
+        return [
+            stream(
+                "\n".join(
+                    f"{title:<22} {int(table['classes'].iloc[i]):>3} classes: "
+                    + ", ".join(f"{run} F1 {table[run].iloc[i]:.3f}" for run in runs)
+                    for i, title in enumerate(titles)
+                )
+            )
+        ]
 
     def tier_table(self) -> pd.DataFrame:
         """Mean F1 of each run by tier, and how many classes."""
-        table = pd.DataFrame({"train": course.class_counts(), **{run: self.results[run].per_class for run in runs_of(self.chosen)}})
-        table["tier"] = pd.cut(table["train"], [0, 27, 499, 10**9], labels=["rare (1-27)", "medium (28-499)", "common (500+)"])
+        table = pd.DataFrame(
+            {"train": course.class_counts(), **{run: self.results[run].per_class for run in runs_of(self.chosen)}}
+        )
+        table["tier"] = pd.cut(
+            table["train"], [0, 27, 499, 10**9], labels=["rare (1-27)", "medium (28-499)", "common (500+)"]
+        )
         groups = table.groupby("tier", observed=False)
         tiers = groups[runs_of(self.chosen)].mean()
         tiers.insert(0, "classes", groups.size())
@@ -210,27 +288,43 @@ class Printer:
             return [frame(table.round(2))]
         if self.chosen.latency_print == "ms_only":
             return [stream("\n".join(f"{run}: {value:.2f} ms per example" for run, value in ms.items()))]
-        return [stream("\n".join(f"{run}: {value:.2f} ms/example, {1000 / value:.1f} examples/s" for run, value in ms.items()))]
+        return [
+            stream(
+                "\n".join(f"{run}: {value:.2f} ms/example, {1000 / value:.1f} examples/s" for run, value in ms.items())
+            )
+        ]
 
 
 def _weights(chosen: Choices) -> np.ndarray:
     n = np.array(course.class_counts(), dtype=float)
     balanced = n.sum() / (113 * n)
-    w = {"inverse": 1 / n, "balanced": balanced, "balanced_sqrt": np.sqrt(balanced), "mean_n": np.sqrt(n.mean() / n),
-         "effective": (1 - 0.999) / (1 - 0.999**n), "log": np.log1p(n.sum() / n)}.get(chosen.weights, n**-0.5)
+    w = {
+        "inverse": 1 / n,
+        "balanced": balanced,
+        "balanced_sqrt": np.sqrt(balanced),
+        "mean_n": np.sqrt(n.mean() / n),
+        "effective": (1 - 0.999) / (1 - 0.999**n),
+        "log": np.log1p(n.sum() / n),
+    }.get(chosen.weights, n**-0.5)
     return {"mean": w / w.mean(), "sum": w / w.sum() * len(w), "max": w / w.max()}.get(chosen.weights_norm, w)
 
 
 def _progress_table(rows: list[Any], steps: int) -> Output:
     heads = ("Epoch", "Training Loss", "Validation Loss", "Accuracy", "Macro F1")
     head = "".join(f"      <th>{name}</th>\n" for name in heads)
-    body = "".join(f"    <tr>\n      <td>{epoch}</td>\n" + "".join(f"      <td>{value:.6f}</td>\n" for value in rest) + "    </tr>\n"
-                   for epoch, *rest in rows)
+    body = "".join(
+        f"    <tr>\n      <td>{epoch}</td>\n"
+        + "".join(f"      <td>{value:.6f}</td>\n" for value in rest)
+        + "    </tr>\n"
+        for epoch, *rest in rows
+    )
     total = steps * len(rows)
-    html = (f"\n    <div>\n      \n      <progress value='{total}' max='{total}' style='width:300px; height:20px; vertical-align: middle;'>"
-            f"</progress>\n      [{total}/{total} 1:11:09, Epoch {len(rows)}/{len(rows)}]\n    </div>\n    <table border=\"1\" "
-            f"class=\"dataframe\">\n  <thead>\n <tr style=\"text-align: left;\">\n{head}    </tr>\n  </thead>\n  <tbody>\n{body}  </tbody>\n"
-            "</table><p>")
+    html = (
+        f"\n    <div>\n      \n      <progress value='{total}' max='{total}' style='width:300px; height:20px; vertical-align: middle;'>"
+        f'</progress>\n      [{total}/{total} 1:11:09, Epoch {len(rows)}/{len(rows)}]\n    </div>\n    <table border="1" '
+        f'class="dataframe">\n  <thead>\n <tr style="text-align: left;">\n{head}    </tr>\n  </thead>\n  <tbody>\n{body}  </tbody>\n'
+        "</table><p>"
+    )
     return shown({"text/plain": "<IPython.core.display.HTML object>", "text/html": html}, result=False)
 
 

@@ -25,8 +25,13 @@ from tests.corpus.program import program
 
 def runs_anywhere(chosen: Choices) -> bool:
     """Nothing in it needs the grader's help to run here."""
-    return (chosen.place in ("environment", "relative") and chosen.saving != "push" and not chosen.old_spelling
-            and chosen.precision != "bf16" and chosen.damage in ("none", "counts"))
+    return (
+        chosen.place in ("environment", "relative")
+        and chosen.saving != "push"
+        and not chosen.old_spelling
+        and chosen.precision != "bf16"
+        and chosen.damage in ("none", "counts")
+    )
 
 
 def small_data(folder: Path) -> None:
@@ -77,7 +82,16 @@ def main() -> int:
             os.environ["COURSE_DATA"] = str(Path(name, "data"))
             trouble, seconds = run(chosen, Path(name))
         bad += bool(trouble)
-        print(chosen.seed, f"{seconds:.1f}s", chosen.layout, chosen.trainer, chosen.feeding, chosen.faults, trouble or "ok", flush=True)
+        print(
+            chosen.seed,
+            f"{seconds:.1f}s",
+            chosen.layout,
+            chosen.trainer,
+            chosen.feeding,
+            chosen.faults,
+            trouble or "ok",
+            flush=True,
+        )
     return int(bool(bad))
 
 

@@ -84,9 +84,18 @@ def _all_names(chosen: Choices) -> dict[str, Names]:
     if chosen.layout != "classes":
         return names
     short = {"encoder": "enc_run", "decoder": "dec_run", "decoder_weighted": "weighted_run"}
-    return {run: replace(n, model=f"{short[run]}.model", tok=f"{short[run]}.tok", trainer=f"{short[run]}.trainer",
-                         train=f"{short[run]}.train_set", val=f"{short[run]}.val_set", test=f"{short[run]}.test_set")
-            for run, n in names.items()}
+    return {
+        run: replace(
+            n,
+            model=f"{short[run]}.model",
+            tok=f"{short[run]}.tok",
+            trainer=f"{short[run]}.trainer",
+            train=f"{short[run]}.train_set",
+            val=f"{short[run]}.val_set",
+            test=f"{short[run]}.test_set",
+        )
+        for run, n in names.items()
+    }
 
 
 def _setup(chosen: Choices) -> list[Piece]:
@@ -94,10 +103,23 @@ def _setup(chosen: Choices) -> list[Piece]:
     if chosen.trainer == "accelerate":
         imports.append("from accelerate import Accelerator")
     device = 'device = "cuda" if torch.cuda.is_available() else "cpu"'
-    shown = ["import transformers", 'print("transformers", transformers.__version__)'] if chosen.shown_by == "print" and chosen.library != "unknown" else []
+    shown = (
+        ["import transformers", 'print("transformers", transformers.__version__)']
+        if chosen.shown_by == "print" and chosen.library != "unknown"
+        else []
+    )
     if chosen.hardware != "unshown" and chosen.naming % 2:
         shown += ['print(torch.cuda.get_device_name(0) if torch.cuda.is_available() else "no gpu")']
-    first = [*imports, "", *shown, *Config(chosen).cell(), *dtype_setup(chosen), "set_seed(42)", device, "results, class_f1 = {}, {}"]
+    first = [
+        *imports,
+        "",
+        *shown,
+        *Config(chosen).cell(),
+        *dtype_setup(chosen),
+        "set_seed(42)",
+        device,
+        "results, class_f1 = {}, {}",
+    ]
     helpers = [*_metrics_function(chosen), *_spaced(feeding_setup(chosen)), *_spaced(trainer_setup(chosen))]
     made = [piece(helpers, defines=True, title="helpers")] if helpers else []
     return [piece(first, "environment", title="setup"), piece(read_lines(chosen), "data", title="data"), *made]
@@ -106,9 +128,12 @@ def _setup(chosen: Choices) -> list[Piece]:
 def _metrics_function(chosen: Choices) -> list[str]:
     if chosen.trainer not in ("trainer", "subclass"):
         return []
-    return ["def compute_metrics(prediction):", "    found = prediction.predictions.argmax(-1)",
-            '    return {"accuracy": accuracy_score(prediction.label_ids, found),',
-            '            "macro_f1": f1_score(prediction.label_ids, found, average="macro", zero_division=0)}']
+    return [
+        "def compute_metrics(prediction):",
+        "    found = prediction.predictions.argmax(-1)",
+        '    return {"accuracy": accuracy_score(prediction.label_ids, found),',
+        '            "macro_f1": f1_score(prediction.label_ids, found, average="macro", zero_division=0)}',
+    ]
 
 
 def _spaced(lines: list[str]) -> list[str]:
@@ -130,7 +155,13 @@ def _ordered(chosen: Choices, runs: dict[str, list[Piece]]) -> list[Piece]:
     weights = _weights(chosen)
     first = weights if chosen.weights == "encoder_only" else []
     then = [] if first else weights
-    return [*first, *runs["encoder"], *runs["decoder"], *then, *(runs["decoder_weighted"] if chosen.weights != "none" else [])]
+    return [
+        *first,
+        *runs["encoder"],
+        *runs["decoder"],
+        *then,
+        *(runs["decoder_weighted"] if chosen.weights != "none" else []),
+    ]
 
 
 def _flat(chosen: Choices, names: dict[str, Names]) -> list[Piece]:
@@ -154,15 +185,31 @@ def _flat_run(chosen: Choices, n: Names) -> list[Piece]:
 
 def _shared_names(chosen: Choices) -> Names:
     side = '("left" if "Qwen" in tok.name_or_path else "right")' if chosen.side_how == "call" else "tok.padding_side"
-    return Names("decoder", "shared", "model", "tok", "tok.name_or_path", "train_set", "val_set", "test_set", "trainer",
-                 side=side, weights="weights", shared=True)
+    return Names(
+        "decoder",
+        "shared",
+        "model",
+        "tok",
+        "tok.name_or_path",
+        "train_set",
+        "val_set",
+        "test_set",
+        "trainer",
+        side=side,
+        weights="weights",
+        shared=True,
+    )
 
 
 def _run_function(chosen: Choices) -> Piece:
     n = _shared_names(chosen)
     back = "model, trainer" if chosen.trainer in ("trainer", "subclass") else "model"
     body = [*train_lines(chosen, n, "name"), *predict_lines(chosen, n), *metric_lines(chosen), f"return {back}"]
-    return piece(["def run(name, model, tok, train_set, val_set, test_set, weights=None):", *indent(body)], defines=True, title="run")
+    return piece(
+        ["def run(name, model, tok, train_set, val_set, test_set, weights=None):", *indent(body)],
+        defines=True,
+        title="run",
+    )
 
 
 def _call_run(chosen: Choices, n: Names, weights: str) -> list[str]:
@@ -181,7 +228,10 @@ def _functions(chosen: Choices, names: dict[str, Names]) -> list[Piece]:
     for role in ("encoder", "decoder"):
         n = replace(names[role], model="model", tok="tokenizer")
         tok = [f"def {role}_tokenizer_():", *indent([*tokenizer_lines(chosen, n), "return tokenizer"])]
-        model = [f"def make_{role}(tokenizer):", *indent([*load_lines(chosen, n), *wrap_lines(chosen, n), "return model"])]
+        model = [
+            f"def make_{role}(tokenizer):",
+            *indent([*load_lines(chosen, n), *wrap_lines(chosen, n), "return model"]),
+        ]
         makers += [piece([*tok, "", "", *model], defines=True)]
 
     def cells(n: Names) -> list[Piece]:
@@ -189,8 +239,10 @@ def _functions(chosen: Choices, names: dict[str, Names]) -> list[Piece]:
         first = [] if weighted else [f"{n.tok} = {n.role}_tokenizer_()", *dataset_lines(chosen, n)]
         made = [*first, f"{n.model} = make_{n.role}({n.tok})", *_before(chosen, n)]
         side = () if weighted else (f"side:{n.run}",)
-        return [piece(made, *side, f"load:{n.role}", f"count:{n.role}", title=n.run),
-                piece(_call_run(chosen, n, _given_weights(chosen, n)), f"train:{n.run}", f"metrics:{n.run}")]
+        return [
+            piece(made, *side, f"load:{n.role}", f"count:{n.role}", title=n.run),
+            piece(_call_run(chosen, n, _given_weights(chosen, n)), f"train:{n.run}", f"metrics:{n.run}"),
+        ]
 
     return [*makers, _run_function(chosen), *_ordered(chosen, {run: cells(n) for run, n in names.items()})]
 
@@ -209,24 +261,51 @@ def _model_arguments(chosen: Choices, role: str) -> str:
 
 
 def _generic(chosen: Choices, names: dict[str, Names]) -> list[Piece]:
-    n = replace(_shared_names(chosen), checkpoint="checkpoint", lora="lora", dtype="dtype" if dtype_expression(chosen) else "")
+    n = replace(
+        _shared_names(chosen), checkpoint="checkpoint", lora="lora", dtype="dtype" if dtype_expression(chosen) else ""
+    )
     dtype = ", dtype=None" if n.dtype else ""
-    makers = piece([
-        "def load_tokenizer(checkpoint, side=None):", *indent([*tokenizer_lines(chosen, replace(n, side="side")), "return tok"]), "", "",
-        f"def build_model(checkpoint, tok, lora{dtype}):", *indent([*load_lines(chosen, n), *wrap_lines(chosen, n), "return model"]), "", "",
-        "def encode(tok):", *indent([*dataset_lines(chosen, n), "return train_set, val_set, test_set"]),
-    ], defines=True, title="helpers")
+    makers = piece(
+        [
+            "def load_tokenizer(checkpoint, side=None):",
+            *indent([*tokenizer_lines(chosen, replace(n, side="side")), "return tok"]),
+            "",
+            "",
+            f"def build_model(checkpoint, tok, lora{dtype}):",
+            *indent([*load_lines(chosen, n), *wrap_lines(chosen, n), "return model"]),
+            "",
+            "",
+            "def encode(tok):",
+            *indent([*dataset_lines(chosen, n), "return train_set, val_set, test_set"]),
+        ],
+        defines=True,
+        title="helpers",
+    )
 
     def cells(m: Names) -> list[Piece]:
         weighted = m.run == "decoder_weighted"
         side = _side_given(chosen, m.role)
-        lines = [] if weighted else [f"{m.tok} = load_tokenizer({m.checkpoint}{', side=' + side if side else ''})", *_other(chosen, m),
-                                     f"{m.train}, {m.val}, {m.test} = encode({m.tok})", *_late(chosen, m)]
-        lines += [*lora_setup(chosen, m.role), f"{m.model} = build_model({m.checkpoint}, {m.tok}, {lora_expression(chosen, m.role)}"
-                  f"{_model_arguments(chosen, m.role)})", *_before(chosen, m)]
+        lines = (
+            []
+            if weighted
+            else [
+                f"{m.tok} = load_tokenizer({m.checkpoint}{', side=' + side if side else ''})",
+                *_other(chosen, m),
+                f"{m.train}, {m.val}, {m.test} = encode({m.tok})",
+                *_late(chosen, m),
+            ]
+        )
+        lines += [
+            *lora_setup(chosen, m.role),
+            f"{m.model} = build_model({m.checkpoint}, {m.tok}, {lora_expression(chosen, m.role)}"
+            f"{_model_arguments(chosen, m.role)})",
+            *_before(chosen, m),
+        ]
         first = () if weighted else (f"side:{m.run}",)
-        return [piece(lines, *first, f"load:{m.role}", f"count:{m.role}", title=m.run),
-                piece(_call_run(chosen, m, _given_weights(chosen, m)), f"train:{m.run}", f"metrics:{m.run}")]
+        return [
+            piece(lines, *first, f"load:{m.role}", f"count:{m.role}", title=m.run),
+            piece(_call_run(chosen, m, _given_weights(chosen, m)), f"train:{m.run}", f"metrics:{m.run}"),
+        ]
 
     return [makers, _run_function(chosen), *_ordered(chosen, {run: cells(m) for run, m in names.items()})]
 
@@ -242,16 +321,40 @@ def _late(chosen: Choices, m: Names) -> list[str]:
 
 
 def _classes(chosen: Choices, names: dict[str, Names]) -> list[Piece]:
-    side = '("left" if "Qwen" in self.checkpoint else "right")' if chosen.side_how == "call" else "self.tok.padding_side"
-    n = Names("decoder", "shared", "self.model", "self.tok", "self.checkpoint", "self.train_set", "self.val_set", "self.test_set",
-              "self.trainer", side=side, lora="lora", dtype="dtype" if dtype_expression(chosen) else "", weights="self.weights", shared=True)
+    side = (
+        '("left" if "Qwen" in self.checkpoint else "right")' if chosen.side_how == "call" else "self.tok.padding_side"
+    )
+    n = Names(
+        "decoder",
+        "shared",
+        "self.model",
+        "self.tok",
+        "self.checkpoint",
+        "self.train_set",
+        "self.val_set",
+        "self.test_set",
+        "self.trainer",
+        side=side,
+        lora="lora",
+        dtype="dtype" if dtype_expression(chosen) else "",
+        weights="self.weights",
+        shared=True,
+    )
     dtype = ", dtype=None" if n.dtype else ""
-    made = ["self.name, self.checkpoint, self.weights = name, checkpoint, weights", *tokenizer_lines(chosen, replace(n, side="side")),
-            *load_lines(chosen, n), *wrap_lines(chosen, n)]
+    made = [
+        "self.name, self.checkpoint, self.weights = name, checkpoint, weights",
+        *tokenizer_lines(chosen, replace(n, side="side")),
+        *load_lines(chosen, n),
+        *wrap_lines(chosen, n),
+    ]
     prepared = []
     if chosen.padding_fault == "other_object":
         prepared = ["self.tok = AutoTokenizer.from_pretrained(self.checkpoint)  # fresh copy for the data"]
-    late = ['if "Qwen" in self.checkpoint:', '    self.tok.padding_side = "left"'] if chosen.padding_fault == "too_late" else []
+    late = (
+        ['if "Qwen" in self.checkpoint:', '    self.tok.padding_side = "left"']
+        if chosen.padding_fault == "too_late"
+        else []
+    )
     methods = {
         f"__init__(self, name, checkpoint, lora, side=None, weights=None{dtype})": made,
         "prepare(self)": [*prepared, *dataset_lines(chosen, n), *late],
@@ -267,10 +370,21 @@ def _class_cells(chosen: Choices, m: Names) -> list[Piece]:
     variable = m.model.removesuffix(".model")
     side = _side_given(chosen, m.role)
     weights = _given_weights(chosen, m)
-    parts = [f'"{m.run}"', m.checkpoint, lora_expression(chosen, m.role), *([f"side={side}"] if side else []),
-             *([f"weights={weights}"] if weights else [])]
-    make = [*lora_setup(chosen, m.role), f"{variable} = Experiment({', '.join(parts)}{_model_arguments(chosen, m.role)})",
-            *_before(chosen, m), f"{variable}.prepare()"]
+    parts = [
+        f'"{m.run}"',
+        m.checkpoint,
+        lora_expression(chosen, m.role),
+        *([f"side={side}"] if side else []),
+        *([f"weights={weights}"] if weights else []),
+    ]
+    make = [
+        *lora_setup(chosen, m.role),
+        f"{variable} = Experiment({', '.join(parts)}{_model_arguments(chosen, m.role)})",
+        *_before(chosen, m),
+        f"{variable}.prepare()",
+    ]
     go = [f"{variable}.train()", f"{variable}.evaluate()"]
-    return [piece(make, f"side:{m.run}", f"load:{m.role}", f"count:{m.role}", title=m.run),
-            piece(go, f"train:{m.run}", f"metrics:{m.run}")]
+    return [
+        piece(make, f"side:{m.run}", f"load:{m.role}", f"count:{m.role}", title=m.run),
+        piece(go, f"train:{m.run}", f"metrics:{m.run}"),
+    ]

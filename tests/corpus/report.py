@@ -42,8 +42,18 @@ def offenders(found: Sequence[Judged]) -> list[dict[str, Any]]:
             verdict = one.verdicts.get(check, "missing")
             kind = kind_of(right, verdict)
             if kind != "right":
-                rows.append({"kind": kind, "check": check, "seed": one.name, "truth": sorted(right), "verdict": verdict,
-                             "why": one.why.get(check, ""), "faults": one.about.get("faults", ""), "errors": one.errors[:2]})
+                rows.append(
+                    {
+                        "kind": kind,
+                        "check": check,
+                        "seed": one.name,
+                        "truth": sorted(right),
+                        "verdict": verdict,
+                        "why": one.why.get(check, ""),
+                        "faults": one.about.get("faults", ""),
+                        "errors": one.errors[:2],
+                    }
+                )
     return sorted(rows, key=lambda row: (-KINDS.index(row["kind"]), row["check"], row["seed"]))
 
 
@@ -53,8 +63,11 @@ def seconds(found: Sequence[Judged]) -> dict[str, dict[str, float]]:
     for stage in ("read", "execute", "observe", "check"):
         values = sorted(one.seconds.get(stage, 0.0) for one in found)
         if values:
-            out[stage] = {"median": round(statistics.median(values), 3), "p95": round(values[int(0.95 * (len(values) - 1))], 3),
-                          "max": round(values[-1], 3)}
+            out[stage] = {
+                "median": round(statistics.median(values), 3),
+                "p95": round(values[int(0.95 * (len(values) - 1))], 3),
+                "max": round(values[-1], 3),
+            }
     return out
 
 
@@ -89,10 +102,14 @@ def summary(found: Sequence[Judged], mode: str, seed: int) -> dict[str, Any]:
 
 def text(result: dict[str, Any]) -> str:
     """The table for a terminal."""
-    lines = [f"{result['notebooks']} notebooks from seed {result['first_seed']}, {result['mode']}, commit {result['commit']}",
-             f"{'check':34}{'right':>7}{'open':>7}{'wrong':>7}{'false failed':>14}"]
+    lines = [
+        f"{result['notebooks']} notebooks from seed {result['first_seed']}, {result['mode']}, commit {result['commit']}",
+        f"{'check':34}{'right':>7}{'open':>7}{'wrong':>7}{'false failed':>14}",
+    ]
     for check, row in result["checks"].items():
         numbers = "".join(f"{row.get(kind, 0):>{width}}" for kind, width in zip(KINDS, (7, 7, 7, 14), strict=True))
         lines.append(f"{check:34}{numbers}")
-    lines.append(f"right of those judged {result['right_of_judged']}, coverage {result['coverage']}, seconds {result['seconds']}")
+    lines.append(
+        f"right of those judged {result['right_of_judged']}, coverage {result['coverage']}, seconds {result['seconds']}"
+    )
     return "\n".join(lines)

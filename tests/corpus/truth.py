@@ -52,8 +52,13 @@ def _head(chosen: Choices) -> Verdicts:
         return FAILED
     if saving in ("before", "backbone"):
         return FAILED
-    return {"unsafe": PASSED | PARTIAL, "torch_save": PARTIAL, "nothing": PARTIAL, "checkpoints": PASSED | PARTIAL,
-            "peft_state": PASSED | PARTIAL}.get(saving, PASSED | PARTIAL if lora.unfrozen else PASSED)
+    return {
+        "unsafe": PASSED | PARTIAL,
+        "torch_save": PARTIAL,
+        "nothing": PARTIAL,
+        "checkpoints": PASSED | PARTIAL,
+        "peft_state": PASSED | PARTIAL,
+    }.get(saving, PASSED | PARTIAL if lora.unfrozen else PASSED)
 
 
 def _versions(chosen: Choices) -> set[str]:
@@ -106,7 +111,9 @@ def _trainable(chosen: Choices, role: str) -> Verdicts:
         return FAILED | PARTIAL
     if lora.unfrozen or not lora.head_trains:
         return FAILED
-    whole = (REFERENCE_ENCODER, (*REFERENCE_ENCODER, "Wo2"), ("all-linear",)) if role == "encoder" else (REFERENCE_DECODER,)
+    whole = (
+        (REFERENCE_ENCODER, (*REFERENCE_ENCODER, "Wo2"), ("all-linear",)) if role == "encoder" else (REFERENCE_DECODER,)
+    )
     if lora.rank == 16 and lora.targets in whole:
         return PASSED | PARTIAL if lora.extra == "use_rslora=True" else PASSED
     return PARTIAL
@@ -141,8 +148,14 @@ def _tiers(chosen: Choices) -> Verdicts:
 
 def _latency_method(chosen: Choices) -> Verdicts:
     shown = chosen.outputs != "missing"
-    return {"predict": PASSED | PARTIAL, "no_warmup": PARTIAL, "no_sync": PARTIAL if shown else PARTIAL | PASSED, "single": FAILED,
-            "one_model": FAILED, "none": FAILED | OPEN}.get(chosen.latency, PASSED)
+    return {
+        "predict": PASSED | PARTIAL,
+        "no_warmup": PARTIAL,
+        "no_sync": PARTIAL if shown else PARTIAL | PASSED,
+        "single": FAILED,
+        "one_model": FAILED,
+        "none": FAILED | OPEN,
+    }.get(chosen.latency, PASSED)
 
 
 def _latency_reported(chosen: Choices) -> Verdicts:
