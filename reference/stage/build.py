@@ -74,6 +74,8 @@ def _lay_down(model: Any, tokenizer: Any, kind: Any, hub: Path) -> None:
     model.to(getattr(torch, kind.dtype)).save_pretrained(draft)
     _write(draft / "config.json", config_json(kind))
     tokenizers.save(kind.repo, tokenizer, draft)
+    for file in draft.iterdir():
+        file.chmod(0o644)  # safetensors writes 0600; in the sandbox an ordinary user reads the stage
     revision = _digest(sorted(draft.iterdir()))[:40]
     (folder / "snapshots").mkdir()
     draft.rename(folder / "snapshots" / revision)
