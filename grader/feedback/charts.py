@@ -36,6 +36,8 @@ class Charts:
     metrics: tuple[MetricGroup, ...] = ()
     people: int = 0
     """Most people behind a spread shown here."""
+    expected: bool = False
+    """Whether any range is drawn."""
     tiers: tuple[BarGroup, ...] = ()
     timings: tuple[BarGroup, ...] = ()
     ratio: str = ""
@@ -61,6 +63,7 @@ def charts_of(data: PageInput, section: str | None) -> Charts:
     return Charts(
         metrics=metrics,
         people=max((plot.people for group in metrics for plot in group.plots), default=0),
+        expected=any(plot.expected for group in metrics for plot in group.plots),
         tiers=_tiers(data) if here("tiers.reported") else (),
         timings=timed,
         ratio=_ratio(data) if timed else "",

@@ -96,11 +96,14 @@ def timings(findings: Mapping[str, Finding], seen: Observations) -> tuple[Timing
 
 
 def trainables(role: Role, finding: Finding | None, seen: Observations, reference: int | None) -> Trainables | None:
-    """The student's count (our own run before a printed one) beside the reference's."""
+    """The student's count (our own run's before a printed one) beside the reference's, where a check could judge it."""
+    if finding is None or finding.verdict not in ("passed", "partial", "failed"):
+        return None
     reference = reference or _whole(_carried(finding, "reference"))
     own = _whole(_carried(finding, "count"))
     for source in ("dry_run", "recorded"):
-        counts = {item.count for item in seen.of(Trainable, model=role) if item.source == source and item.count}
+        items = [item for item in seen.of(Trainable, model=role) if item.source == source and item.run != "weighted"]
+        counts = {item.count for item in items if item.count}
         own = own or (counts.pop() if len(counts) == 1 else None)
     return Trainables(own, reference) if own and reference else None
 
@@ -136,9 +139,25 @@ def _numbers(seen: Observations, role: Role, metric: str) -> list[Number]:
 
 
 def _single(numbers: list[Number]) -> float | None:
-    """Several values of one thing (one per epoch, say) are no figure: which one counts is not for a page to guess."""
-    values = {item.value for item in numbers}
-    return values.pop() if len(values) == 1 else None
+    """The value that all of them mean, rounded or not, or more than half of several; else none: a page doesn't guess."""
+    groups = [[other for other in numbers if _rounds_to(exact, other)] for exact in numbers]
+    largest = max(groups, key=len, default=[])
+    if not largest or len(largest) * 2 <= len(numbers):
+        return None
+    return max(largest, key=_decimals).value
+
+
+def _rounds_to(exact: Number, rounded: Number) -> bool:
+    """Whether one could have been printed for the other, which has no more decimals."""
+    step = 10.0 ** -_decimals(rounded)
+    return _decimals(rounded) <= _decimals(exact) and abs(exact.value - rounded.value) <= 0.5 * step * 1.001
+
+
+def _decimals(number: Number) -> int:
+    """As printed; as the value has them where the print has a decimal comma, say."""
+    printed = len(number.text.partition(".")[2].rstrip(" %")) + (2 if number.unit == "percent" else 0)
+    valued = len(f"{number.value:.12f}".rstrip("0").partition(".")[2])
+    return min(max(printed, valued), 12)
 
 
 def _tier_number(seen: Observations, role: Role, name: str) -> float | None:

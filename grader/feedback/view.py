@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 from urllib.parse import quote
 
 from grader.feedback import words
@@ -17,6 +18,10 @@ from grader.model.rubric import CheckLine, Section
 from grader.model.scorecard import Scorecard, SectionScore
 from grader.model.submission import file_stem
 
+UNSETTLED = {
+    "not_assessed": "Could not be seen in what was handed in. It costs you nothing until a person has looked.",
+    "crashed": "Our check stopped. It costs you nothing.",
+}
 ORDER = {"failed": 0, "partial": 1, "crashed": 2, "not_assessed": 3, "passed": 4}
 
 
@@ -37,12 +42,17 @@ class SectionView:
     charts: Charts
 
 
-@dataclass(frozen=True)
-class Todo:
-    """A link to something on the page."""
+class Link(NamedTuple):
+    """To something on the page."""
 
     anchor: str
     title: str
+
+
+class Todo(NamedTuple):
+    """Something to do, and where on the page it stands."""
+
+    links: tuple[Link, ...]
     text: str
 
 
@@ -208,7 +218,7 @@ def _first(views: Iterable[FindingView]) -> Iterable[Todo]:
     """What to mend, and what it would free."""
     for view in views:
         if view.verdict == "failed":
-            yield Todo(view.anchor, view.title, f"caps {view.capped}" if view.capped else "")
+            yield Todo((Link(view.anchor, view.title),), f"caps {view.capped}" if view.capped else "")
 
 
 def _open(
@@ -217,24 +227,21 @@ def _open(
     """What a person has still to settle. Review items' own words are for staff: here they are said anew."""
     asked = {item.criterion for item in data.scorecard.review}
     if "" in asked:
-        yield Todo("", "The submission as a whole", "a person looks at its files, origin or state")
-    for flag in data.flags:
-        yield Todo("", "Worth knowing", clip(flag.why, 400))
-    for line, view in lines:
-        if view.verdict in ("not_assessed", "crashed"):
-            yield Todo(view.anchor, view.title, _why_open(view.verdict))
-        elif line.id in asked:
-            yield Todo(view.anchor, view.title, "what was seen in two places does not agree; a person compares")
+        yield Todo((), "The submission as a whole: a person looks at its files, origin or state.")
+    yield from (Todo((), clip(flag.why, 400)) for flag in data.flags)
+    for verdict, text in UNSETTLED.items():
+        links = tuple(Link(view.anchor, view.title) for _, view in lines if view.verdict == verdict)
+        if links:
+            yield Todo(links, text)
+    differing = tuple(
+        Link(view.anchor, view.title) for line, view in lines if line.id in asked and view.verdict not in UNSETTLED
+    )
+    if differing:
+        yield Todo(differing, "What was seen in two places does not agree; a person compares.")
     waiting = sum(not item.settled for section in sections for item in section.criteria)
     if waiting:
-        which = "the suggestion" if waiting == 1 else f"all {waiting} suggestions"
-        yield Todo("", "The memo", f"{which} of points, to confirm or to change")
-
-
-def _why_open(verdict: str) -> str:
-    if verdict == "crashed":
-        return "our check stopped; it costs you nothing"
-    return "it could not be seen in what was handed in; it costs you nothing until a person has looked"
+        which = "The suggestion" if waiting == 1 else f"All {waiting} suggestions"
+        yield Todo((), f"{which} of points for the memo, to confirm or to change.")
 
 
 def _made(data: PageInput) -> Iterable[str]:

@@ -62,6 +62,30 @@ def test_the_same_figure_printed_twice_is_one() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("texts", "value"),
+    [
+        (("0.2845", "0.285", "0.28"), 0.2845),
+        (("0.2845", "28.5 %"), 0.2845),
+        (("0.2845", "0.2845", "0.566"), 0.2845),
+        (("0.2845", "0.566"), None),
+        (("0.2845", "0.2845", "0.566", "0.566"), None),
+        (("0,57", "0.20"), None),
+        (("0.270", "0.2704", "0.274"), 0.2704),
+        (("112", "112.0"), 112.0),
+    ],
+)
+def test_a_rounded_print_is_the_same_figure_and_another_one_is_not(texts: tuple[str, ...], value: float | None) -> None:
+    items = [
+        number(float(text.rstrip(" %").replace(",", ".")) / (100 if "%" in text else 1), "accuracy").model_copy(
+            update={"text": text, "unit": "percent" if "%" in text else "share"}
+        )
+        for text in texts
+    ]
+    expected = {} if value is None else {"decoder": {"accuracy": value}}
+    assert figures.own_metrics({}, seen(*items)) == expected
+
+
 def test_weighted_and_plain_runs_are_kept_apart() -> None:
     items = seen(number(0.25, "macro_f1", run="plain"), number(0.28, "macro_f1", run="weighted"))
     assert figures.own_metrics({}, items) == {"decoder": {"macro_f1": 0.25}, "decoder_weighted": {"macro_f1": 0.28}}
@@ -122,9 +146,18 @@ def test_our_own_count_comes_before_a_printed_one() -> None:
     items = seen(
         Trainable(source="recorded", model="decoder", count=5), Trainable(source="dry_run", model="decoder", count=7)
     )
-    assert figures.trainables("decoder", None, items, 9) == figures.Trainables(7, 9)
-    assert figures.trainables("encoder", None, items, 9) is None
-    assert figures.trainables("decoder", None, items, None) is None
+    judged = carrying()
+    assert figures.trainables("decoder", judged, items, 9) == figures.Trainables(7, 9)
+    assert figures.trainables("encoder", judged, items, 9) is None
+    assert figures.trainables("decoder", judged, items, None) is None
+
+
+@pytest.mark.parametrize("verdict", ["not_assessed", "crashed"])
+def test_a_count_that_no_check_could_judge_is_not_drawn(verdict: str) -> None:
+    items = seen(Trainable(source="recorded", model="decoder", count=89_632))
+    finding = Finding.model_validate({"verdict": verdict})
+    assert figures.trainables("decoder", finding, items, 2_263_936) is None
+    assert figures.trainables("decoder", None, items, 2_263_936) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

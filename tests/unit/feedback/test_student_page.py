@@ -200,8 +200,11 @@ def test_what_could_not_be_seen_and_what_broke_on_our_side_cost_nothing_and_go_t
     assert marks["Decoder: class weights reach the loss"] == "a person will look"
     assert marks["F1 by frequency tier, both models"] == "our side"
     waiting = said(page.get_element_by_id("open").getparent())
-    assert "our check stopped; it costs you nothing" in waiting
-    assert "what was seen in two places does not agree" in waiting
+    assert "It costs you nothing until a person has looked. Decoder: class weights reach the loss" in waiting
+    assert "Our check stopped. It costs you nothing. F1 by frequency tier, both models" in waiting
+    assert (
+        "What was seen in two places does not agree; a person compares. Numbers in the memo fit the outputs" in waiting
+    )
 
 
 def test_a_range_over_two_levels_shows_both_texts() -> None:
