@@ -23,23 +23,48 @@ SOLUTION = re.compile(r"### BEGIN SOLUTION.*?### END SOLUTION", re.DOTALL)
 
 # value, unit (`%`, `ms`, `per_second`, `min`, `x`, `money` or none), what it is, result of an earlier week?
 FIGURES = (
-    (56.6, "%", "full fine-tuning of the encoder, accuracy", True), (0.566, "", "full fine-tuning of the encoder, accuracy", True),
-    (0.209, "", "full fine-tuning of the encoder, macro F1", True), (46, "", "full fine-tuning of the encoder, zero-F1 classes", True),
-    (56.6, "", "full fine-tuning of the encoder, accuracy", True), (52, "%", "week 2, weighted encoder, accuracy", True),
-    (52, "", "week 2, weighted encoder, accuracy", True), (0.52, "", "week 2, weighted encoder, accuracy", True),
-    (0.24, "", "week 2, weighted encoder, macro F1", True), (37, "", "week 2, weighted encoder, zero-F1 classes", True),
-    (15, "%", "week 2, relative gain in macro F1", True), (4.6, "points", "week 2, loss in accuracy", True), (4.6, "%", "week 2, loss in accuracy", True),
+    (56.6, "%", "full fine-tuning of the encoder, accuracy", True),
+    (0.566, "", "full fine-tuning of the encoder, accuracy", True),
+    (0.209, "", "full fine-tuning of the encoder, macro F1", True),
+    (46, "", "full fine-tuning of the encoder, zero-F1 classes", True),
+    (56.6, "", "full fine-tuning of the encoder, accuracy", True),
+    (52, "%", "week 2, weighted encoder, accuracy", True),
+    (52, "", "week 2, weighted encoder, accuracy", True),
+    (0.52, "", "week 2, weighted encoder, accuracy", True),
+    (0.24, "", "week 2, weighted encoder, macro F1", True),
+    (37, "", "week 2, weighted encoder, zero-F1 classes", True),
+    (15, "%", "week 2, relative gain in macro F1", True),
+    (4.6, "points", "week 2, loss in accuracy", True),
+    (4.6, "%", "week 2, loss in accuracy", True),
     (0.031, "", "week 2, gain in macro F1", True),
-    (149e6, "", "parameters of ModernBERT-base", False), (494e6, "", "parameters of Qwen2.5-0.5B", False), (0.5e9, "", "parameters of Qwen2.5-0.5B", False),
-    (2e12, "", "pretraining tokens of the encoder", False), (18e12, "", "pretraining tokens of the decoder", False), (36e12, "", "pretraining tokens of Qwen 3", False),
-    (9, "x", "ratio of pretraining data", False), (3.3, "x", "ratio of sizes", False), (3.5e6, "", "trainable parameters of the encoder", False),
-    (2.3, "%", "share of trained parameters, encoder", False), (0.46, "%", "share of trained parameters, decoder", False), (2, "%", "share of trained parameters", False),
-    (10, "ms", "lecture's latency of the encoder", False), (27, "ms", "lecture's latency of the decoder", False), (2.8, "x", "lecture's latency ratio", False),
-    (2.7, "x", "lecture's throughput ratio", False), (100, "per_second", "lecture's throughput of the encoder", False), (37, "per_second", "lecture's throughput of the decoder", False),
-    (10, "min", "lecture's time for 64,000 complaints, encoder", False), (29, "min", "lecture's time for 64,000 complaints, decoder", False),
-    (64000, "", "complaints in the lecture's example", False), (1e6, "money", "lecture's example of a GPU bill", False), (2.8e6, "money", "lecture's example of a GPU bill", False),
-    (113, "", "classes", False), (29, "", "rare classes in the lecture", False), (58000, "", "training examples", False), (600, "mb", "float32 checkpoint of the encoder", False),
-)  # fmt: skip
+    (149e6, "", "parameters of ModernBERT-base", False),
+    (494e6, "", "parameters of Qwen2.5-0.5B", False),
+    (0.5e9, "", "parameters of Qwen2.5-0.5B", False),
+    (2e12, "", "pretraining tokens of the encoder", False),
+    (18e12, "", "pretraining tokens of the decoder", False),
+    (36e12, "", "pretraining tokens of Qwen 3", False),
+    (9, "x", "ratio of pretraining data", False),
+    (3.3, "x", "ratio of sizes", False),
+    (3.5e6, "", "trainable parameters of the encoder", False),
+    (2.3, "%", "share of trained parameters, encoder", False),
+    (0.46, "%", "share of trained parameters, decoder", False),
+    (2, "%", "share of trained parameters", False),
+    (10, "ms", "lecture's latency of the encoder", False),
+    (27, "ms", "lecture's latency of the decoder", False),
+    (2.8, "x", "lecture's latency ratio", False),
+    (2.7, "x", "lecture's throughput ratio", False),
+    (100, "per_second", "lecture's throughput of the encoder", False),
+    (37, "per_second", "lecture's throughput of the decoder", False),
+    (10, "min", "lecture's time for 64,000 complaints, encoder", False),
+    (29, "min", "lecture's time for 64,000 complaints, decoder", False),
+    (64000, "", "complaints in the lecture's example", False),
+    (1e6, "money", "lecture's example of a GPU bill", False),
+    (2.8e6, "money", "lecture's example of a GPU bill", False),
+    (113, "", "classes", False),
+    (29, "", "rare classes in the lecture", False),
+    (58000, "", "training examples", False),
+    (600, "mb", "float32 checkpoint of the encoder", False),
+)
 
 
 def main(lecture: Path) -> None:
@@ -49,15 +74,22 @@ def main(lecture: Path) -> None:
     aids = empty.model_copy(
         update={
             "shingles": make_shingles([*lines, " ".join(lines)], empty),
-            "figures": tuple(CourseFigure(value=value, unit=unit, about=about, baseline=week) for value, unit, about, week in FIGURES),
+            "figures": tuple(
+                CourseFigure(value=value, unit=unit, about=about, baseline=week) for value, unit, about, week in FIGURES
+            ),
             "prompts": frozenset(prompts()),
             "classes": tuple(json.loads((HERE / "stage/data/labels.json").read_text(encoding="utf-8"))),
         }
     )
     data = aids.model_dump(mode="json")
     data = {name: sorted(value) if name in ("shingles", "prompts") else value for name, value in data.items()}
-    (HERE / "memo_aids.json").write_text(json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
-    print(f"{len(aids.shingles)} shingles, {len(aids.figures)} figures, {len(aids.prompts)} prompts, {len(aids.classes)} classes")
+    (HERE / "memo_aids.json").write_text(
+        json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+    )
+    print(
+        f"{len(aids.shingles)} shingles, {len(aids.figures)} figures, {len(aids.prompts)} prompts, "
+        f"{len(aids.classes)} classes"
+    )
 
 
 def prompts() -> set[str]:

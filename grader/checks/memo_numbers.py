@@ -1,9 +1,10 @@
-"""Do the memo's numbers agree with the notebook's own outputs? A contradiction is shown with both numbers; nobody is accused."""
+"""Do the memo's numbers agree with the notebook's own outputs? A contradiction is shown with both numbers; nobody "
+"is accused."""
 
 from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.model.finding import Citation, Finding
+from grader.model.finding import Citation, Finding, Verdict
 from grader.model.memo import Memo, MemoNumber, MemoRead
 from grader.model.submission import Flag
 
@@ -27,7 +28,9 @@ def memo_numbers(case: Case, options: Options) -> Finding:
     """The figures in the memo are those that the notebook's own outputs show, or follow from them."""
     read = next(iter(case.seen.of(MemoRead)), None)
     if read is None:
-        return not_assessed("Your memo was not read yet.", "The memo was not among the observations: nothing was judged.")
+        return not_assessed(
+            "Your memo was not read yet.", "The memo was not among the observations: nothing was judged."
+        )
     memo = read.memo
     wrong = [item for item in memo.numbers if item.status == "contradicts"]
     sourced = [item for item in memo.numbers if item.status in ("agrees", "rounded") and item.metric is not None]
@@ -36,11 +39,12 @@ def memo_numbers(case: Case, options: Options) -> Finding:
         why = "the saved outputs hold no numbers" if not memo.outputs else "the memo holds no result figures"
         return not_assessed(f"There was nothing to compare: {why}.", f"Nothing to compare: {why}.")
     coarse = [item for item in sourced if _coarse(item, options.rounding)]
-    verdict = "failed" if wrong else "partial" if bare or coarse else "passed"
+    verdict: Verdict = "failed" if wrong else "partial" if bare or coarse else "passed"
     return finding(
         verdict,
         student=_student(wrong, bare, coarse, memo),
-        staff=f"{len(sourced)} figures agree with outputs, {len(wrong)} contradict one, {len(bare)} have no source, {len(coarse)} are coarsely rounded.",
+        staff=f"{len(sourced)} figures agree with outputs, {len(wrong)} contradict one, {len(bare)} have no source, "
+        f"{len(coarse)} are coarsely rounded.",
         source="recorded",
         citations=tuple(citation for item in wrong[:SHOWN] for citation in (_place(item, memo), item.citation)),
         flags=tuple(_flags(wrong, bare, sourced, options)),
@@ -51,7 +55,8 @@ def memo_numbers(case: Case, options: Options) -> Finding:
 
 
 def _unsourced(item: MemoNumber, memo: Memo) -> bool:
-    """A result figure, written as one, that no output holds and that isn't about another week, a plan or a condition."""
+    """A result figure, written as one, that no output holds and that isn't about another week, a plan or a "
+    "condition."""
     if item.status != "unsourced" or item.kind != "value" or item.metric not in METRICS or item.model is None:
         return False
     precise = any(sign in item.text for sign in ".,") or item.unit in ("%", "ms")
@@ -71,11 +76,19 @@ def _coarse(item: MemoNumber, tolerance: float) -> bool:
 
 def _student(wrong: list[MemoNumber], bare: list[MemoNumber], coarse: list[MemoNumber], memo: Memo) -> str:
     if wrong:
-        pairs = "; ".join(f"{_name(item)}: the memo says {item.text}, the notebook's output {item.output}" for item in wrong[:SHOWN])
-        return f"Some figures in the memo differ from your notebook's own outputs. {pairs}. Often one of them is from an earlier run: bring them in line."
+        pairs = "; ".join(
+            f"{_name(item)}: the memo says {item.text}, the notebook's output {item.output}" for item in wrong[:SHOWN]
+        )
+        return (
+            f"Some figures in the memo differ from your notebook's own outputs. {pairs}. Often one of them is "
+            f"from an earlier run: bring them in line."
+        )
     if bare:
         named = ", ".join(dict.fromkeys(f"{item.text} ({_name(item)})" for item in bare[:SHOWN]))
-        return f"We could not find these figures of the memo in your outputs: {named}. Print them in the notebook, so that a reader can follow them."
+        return (
+            f"We could not find these figures of the memo in your outputs: {named}. Print them in the notebook, "
+            f"so that a reader can follow them."
+        )
     if coarse:
         named = ", ".join(dict.fromkeys(f"{item.text} for {item.output}" for item in coarse[:SHOWN]))
         return f"The figures agree with your outputs, some are rounded a lot: {named}. Three digits are enough."
@@ -83,7 +96,12 @@ def _student(wrong: list[MemoNumber], bare: list[MemoNumber], coarse: list[MemoN
 
 
 def _name(item: MemoNumber) -> str:
-    words = (item.model, item.run if item.run == "weighted" else None, (item.metric or "figure").replace("_", " "), item.subject)
+    words = (
+        item.model,
+        item.run if item.run == "weighted" else None,
+        (item.metric or "figure").replace("_", " "),
+        item.subject,
+    )
     return " ".join(str(word) for word in words if word)
 
 
@@ -95,7 +113,18 @@ def _place(item: MemoNumber, memo: Memo) -> Citation:
 def _flags(wrong: list[MemoNumber], bare: list[MemoNumber], sourced: list[MemoNumber], options: Options) -> list[Flag]:
     flags = []
     if wrong:
-        flags.append(Flag(kind="memo_contradicts_output", why=f"{len(wrong)} figure(s) of the memo differ from the notebook's own outputs: {_name(wrong[0])} {wrong[0].text} against {wrong[0].output}"))
+        flags.append(
+            Flag(
+                kind="memo_contradicts_output",
+                why=f"{len(wrong)} figure(s) of the memo differ from the "
+                f"notebook's own outputs: {_name(wrong[0])} {wrong[0].text} against {wrong[0].output}",
+            )
+        )
     if len(bare) >= options.many_unsourced and len(bare) > len(sourced):
-        flags.append(Flag(kind="memo_without_source", why=f"{len(bare)} result figures of the memo stand in no output, {len(sourced)} do"))
+        flags.append(
+            Flag(
+                kind="memo_without_source",
+                why=f"{len(bare)} result figures of the memo stand in no output, {len(sourced)} do",
+            )
+        )
     return flags

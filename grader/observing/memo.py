@@ -31,7 +31,11 @@ MAX_NUMBERS = 3_000
 SENTENCE_CHARS = 1_500
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”“')\]]?\s+(?=[\"„“'(\[+]?[A-ZÄÖÜÀ-Þ¿¡0-9.])|(?<=[。！？])\s*")
-_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|ca|bzw|z\.b|etc|et al|resp|no|nr|fig|sec|acc|ex|cf|d\.h|p\.ej)\.)$", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|vs|approx|ca|bzw|z\.b|etc|et al|resp|no|nr|fig|sec|acc|ex|cf|d\.h|"
+    r"p\.ej)\.)$",
+    re.IGNORECASE,
+)
 
 
 def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: Observations) -> Memo:
@@ -64,7 +68,11 @@ def memo_observation(memo: Memo) -> MemoRead:
 def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
     """All lines of text: a separate document first, then the notebook's text cells. Blocks are numbered through."""
     texts: list[tuple[str, int | None]] = [(evidence.memo_text, None)] if evidence.memo_text else []
-    texts.extend((cell.source, cell.index) for cell in read_cells(evidence.notebook) if cell.kind != "code" and cell.source.strip())
+    texts.extend(
+        (cell.source, cell.index)
+        for cell in read_cells(evidence.notebook)
+        if cell.kind != "code" and cell.source.strip()
+    )
     left, offset = MAX_CHARS, 0
     lines: list[tuple[Line, int | None]] = []
     for text, cell in texts:
@@ -107,8 +115,11 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
 
 
 def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
-    """For a memo without any heading: which section each paragraph is about, by its opening words, else by what it speaks of."""
-    lines = [(item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)]
+    """For a memo without any heading: which section each paragraph is about, by its opening words, else by what it "
+    "speaks of."""
+    lines = [
+        (item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)
+    ]
     homes = block_sections((block, text, tags_of(text)) for block, text in lines)
     seen: set[int] = set()
     for block, text in lines:

@@ -19,7 +19,12 @@ _TABLES = frozenset({"row", "heading"})
 
 def claims_of(passages: tuple[Passage, ...]) -> tuple[Claim, ...]:
     """All claims, in order."""
-    return tuple(claim for index, passage in enumerate(passages) if passage.kind not in _TABLES for claim in _claims(index, passage))
+    return tuple(
+        claim
+        for index, passage in enumerate(passages)
+        if passage.kind not in _TABLES
+        for claim in _claims(index, passage)
+    )
 
 
 def _claims(index: int, passage: Passage) -> Iterator[Claim]:

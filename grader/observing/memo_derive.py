@@ -1,4 +1,4 @@
-"""What can be computed from the outputs and often is, in a memo: differences, ratios, relative changes, shares of the gap, times for a backlog.
+"""What follows from the outputs and often stands in a memo: differences, ratios, relative changes, times for a backlog.
 
 Only plain combinations of two figures of the same kind; anything cleverer has no source here and is left to a reader.
 """
@@ -38,7 +38,12 @@ def derive(numbers: Iterable[Number]) -> tuple[Derived, ...]:
             if len(group) < MAX_PER_KIND:
                 group[(item.model, item.run or "plain", item.value)] = item
     found = [value for (metric, _), group in groups.items() for value in _pairs(metric, list(group.values()))]
-    found.extend(value for (metric, subject), group in groups.items() if subject is None for value in _times(metric, group.values()))
+    found.extend(
+        value
+        for (metric, subject), group in groups.items()
+        if subject is None
+        for value in _times(metric, group.values())
+    )
     found.extend(_shares(groups))
     return tuple(dict.fromkeys(found))
 
@@ -80,7 +85,8 @@ def _seconds_per_example(metric: str, item: Number) -> float | None:
 
 
 def _shares(groups: dict[tuple[str, str | None], dict[tuple[str, str, float], Number]]) -> Iterator[Derived]:
-    """A tier's share of the macro gap needs the classes per tier, which outputs rarely say beside F1: zeros as a share are what is left."""
+    """A tier's share of the macro gap needs the classes per tier, which outputs rarely say beside F1: zeros as a "
+    "share are what is left."""
     for (metric, subject), group in groups.items():
         if metric != "zero_f1_classes" or subject is None:
             continue

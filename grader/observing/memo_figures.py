@@ -1,4 +1,4 @@
-"""Numbers in running text: value, unit, and whether they are differences, ratios or plans. Decimal comma and point, thousands, k and M.
+"""Numbers in running text: value and unit as written; decimal comma and point, thousands, k and M, number words before units.
 
 It does not say what a number is about (`memo_subjects`) nor whether it is right (`memo_trace`).
 """
@@ -9,16 +9,21 @@ import re
 from dataclasses import dataclass
 
 _UNIT = (
-    r"(?P<unit>(?i:%|per ?cent\b|prozent\b|por ciento|percentage points?|points?\b|pts?\b|pp\b|punkte?n?\b|puntos?\b|个百分点|ms\b|msec\b|milliseconds?\b|millisekunden|milisegundos|毫秒|"
-    r"[x×](?![\w])|times\b|time\b(?!s)|-?fold\b|fach\b|mal\b|veces\b|倍|examples? ?/ ?s\w*|samples? ?/ ?s\w*|complaints? ?/ ?s\w*|ex ?/ ?s\w*|/ ?s\b|per second|a second|条/秒|"
-    r"seconds?\b|secs?\b|s\b|minutes?\b|minuten?\b|minutos?\b|mins?\b|分钟|hours?\b|hrs?\b|h\b|stunden\b|horas?\b|小时|[MG]B\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
+    r"(?P<unit>(?i:%|per ?cent\b|prozent\b|por ciento|percentage points?|points?\b|pts?\b|pp\b|punkte?n?\b|"
+    r"puntos?\b|个百分点|ms\b|msec\b|milliseconds?\b|millisekunden|milisegundos|毫秒|"
+    r"[x×](?![\w])|times\b|time\b(?!s)|-?fold\b|fach\b|mal\b|veces\b|倍|examples? ?/ ?s\w*|samples? ?/ ?s\w*|"
+    r"complaints? ?/ ?s\w*|ex ?/ ?s\w*|/ ?s\b|per second|a second|条/秒|"
+    r"seconds?\b|secs?\b|s\b|minutes?\b|minuten?\b|minutos?\b|mins?\b|分钟|hours?\b|hrs?\b|h\b|stunden\b|horas?\b|小时|"
+    r"[MG]B\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
     r"[KkMBT](?![A-Za-z])|万|亿)?"
 )
-_NUMBER = re.compile(
-    rf"(?<![A-Za-z0-9_.,/])(?<![A-Za-z]-)(?P<lead>[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?(?P<digits>\d{{1,3}}(?:[.,' ]\d{{3}})+(?:[.,]\d+)?(?!\d)|\d+[.,]\d+|\d+|[.]\d+)\s?-?{_UNIT}(?![A-Za-z_])"
-)
+_LEAD = r"(?P<lead>[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?"
+_DIGITS = r"(?P<digits>\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+[.,]\d+|\d+|[.]\d+)"
+_NUMBER = re.compile(rf"(?<![A-Za-z0-9_.,/])(?<![A-Za-z]-){_LEAD}{_DIGITS}\s?-?{_UNIT}(?![A-Za-z_])")
 _SLASHED = re.compile(r"(?<=[\d)%])\s?/\s?(?=[.\d])")
-_MODEL_NAME = re.compile(r"\b(?:qwen|modernbert|bert|gpt|llama|gemma|roberta|deberta|phi|mistral)[\w.]*(?:-[\w.]+)*", re.IGNORECASE)
+_MODEL_NAME = re.compile(
+    r"\b(?:qwen|modernbert|bert|gpt|llama|gemma|roberta|deberta|phi|mistral)[\w.]*(?:-[\w.]+)*", re.IGNORECASE
+)
 _COMMA_DECIMAL = re.compile(r"(?<![\d.])\d{1,3},(?:\d{1,2}|\d{4,})(?!\d)(?!,)|(?<![\d.])0,\d")
 _POINT_DECIMAL = re.compile(r"(?<![\d,])\d{0,3}\.\d{1,2}(?!\d)|(?<![\d,])0?\.\d{3,}")
 _UNITS = (
@@ -32,17 +37,50 @@ _UNITS = (
     ("mb", ("MB", "GB")),
     ("s", ("second", "sec", "s")),
 )
-_SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12, "mill": 1e6, "mio": 1e6, "bill": 1e9, "tril": 1e12, "thou": 1e3, "万": 1e4, "亿": 1e8}
+_SCALES = {
+    "k": 1e3,
+    "K": 1e3,
+    "M": 1e6,
+    "B": 1e9,
+    "T": 1e12,
+    "mill": 1e6,
+    "mio": 1e6,
+    "bill": 1e9,
+    "tril": 1e12,
+    "thou": 1e3,
+    "万": 1e4,
+    "亿": 1e8,
+}
 _WORDS = {
-    "twice": 2.0, "double": 2.0, "two times": 2.0, "two to one": 2.0, "three to one": 3.0, "four to one": 4.0, "three times": 3.0, "four times": 4.0, "doppelt": 2.0, "dreifach": 3.0, "dreifache": 3.0, "dreimal": 3.0, "el doble": 2.0, "两倍": 2.0, "三倍": 3.0,
-}  # fmt: skip
-_COUNTED = {
-    name: float(value)
-    for value, name in enumerate("one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split(), 1)
-} | {"twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0}
-_COUNTED_UNIT = re.compile(r"(?<![a-z-])(?P<word>" + "|".join(_COUNTED) + r")(?: (?:extra|more|or \w+))? (?P<unit>minutes?|hours?|seconds?)\b")
+    "twice": 2.0,
+    "double": 2.0,
+    "two times": 2.0,
+    "two to one": 2.0,
+    "three to one": 3.0,
+    "four to one": 4.0,
+    "three times": 3.0,
+    "four times": 4.0,
+    "doppelt": 2.0,
+    "dreifach": 3.0,
+    "dreifache": 3.0,
+    "dreimal": 3.0,
+    "el doble": 2.0,
+    "两倍": 2.0,
+    "三倍": 3.0,
+}
+_SMALL = (
+    *("one", "two", "three", "four", "five", "six", "seven", "eight"),
+    *("nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"),
+)
+_TENS = {"twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0}
+_COUNTED = {**{name: float(value) for value, name in enumerate(_SMALL, 1)}, **_TENS}
+_COUNTED_UNIT = re.compile(
+    r"(?<![a-z-])(?P<word>" + "|".join(_COUNTED) + r")(?: (?:extra|more|"
+    r"or \w+))? (?P<unit>minutes?|hours?|seconds?)\b"
+)
 _CONFIGURATION = re.compile(
-    r"(?:week|woche|semana|semaine|section|sections|table|figure|fig\.|cell|part|rank|rang|\br ?[=:]|alpha ?[=:]?|batch(?:es)?(?: size)?(?: of)?|\bb ?=|seed|length|länge|epochs?|top-|step|"
+    r"(?:week|woche|semana|semaine|section|sections|table|figure|fig\.|cell|part|rank|rang|\br ?[=:]|alpha ?[=:]?|"
+    r"batch(?:es)?(?: size)?(?: of)?|\bb ?=|seed|length|länge|epochs?|top-|step|"
     r"批大小|第|lr ?[=:]?|dropout ?[=:]?)\s*[=:]?\s*$",
     re.IGNORECASE,
 )
@@ -86,7 +124,9 @@ def figures(text: str, *, comma: bool = False) -> list[Figure]:
         for match in _WORD_NUMBER.finditer(spread.lower())
     )
     found.extend(
-        Figure(match.group(0), _COUNTED[match["word"]], _unit(match["unit"])[0], 0, 1.0, match.start(), match.end(), False)
+        Figure(
+            match.group(0), _COUNTED[match["word"]], _unit(match["unit"])[0], 0, 1.0, match.start(), match.end(), False
+        )
         for match in _COUNTED_UNIT.finditer(spread.lower())
     )
     return sorted(found, key=lambda figure: figure.start)
@@ -115,7 +155,9 @@ def _figure(match: re.Match[str], comma: bool) -> Figure | None:
     if not decimals and not unit and _CONFIGURATION.search(before):
         lead = CONFIGURATION
     value = float(plain) * scale * (-1 if match["sign"] in ("-", "−", "–") else 1)
-    return Figure(match.group(0).strip(), value, unit, decimals, scale, match.start(), match.end(), bool(match["sign"]), lead)
+    return Figure(
+        match.group(0).strip(), value, unit, decimals, scale, match.start(), match.end(), bool(match["sign"]), lead
+    )
 
 
 def _plain(digits: str, comma: bool) -> tuple[str, int]:

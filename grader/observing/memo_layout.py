@@ -16,14 +16,19 @@ from grader.model.rubric import Rubric
 from grader.observing.memo_text import Line, label_of
 from grader.observing.memo_words import normal
 
-MEMO_TITLE = re.compile(r"\b(?:memo|report|write-?up|homework questions?|bericht|informe|rapport|备忘录|报告)\b|备忘录|报告")
+MEMO_TITLE = re.compile(
+    r"\b(?:memo|report|write-?up|homework questions?|bericht|informe|rapport|备忘录|报告)\b|备忘录|报告"
+)
 _PROMPT = re.compile(
-    r"(?:write|type|put|enter|insert|add|your|double-?click|replace|edit) .{0,40}\b(?:here|this (?:cell|text|line)|to edit)\b|^\W*(?:todo|tbd|n/?a|xxx|\.\.\.|…|-)\W*$"
-    r"|^\W*your (?:answer|text|memo|analysis|response)\W*$|^\W*(?:begin|end) solution\W*$|^\W*[(\[]?\d{1,3} ?(?:points?|pts|punkte|puntos)[)\]]?\W*$"
+    r"(?:write|type|put|enter|insert|add|your|double-?click|replace|edit) .{0,40}\b(?:here|this (?:cell|text|line)|"
+    r"to edit)\b|^\W*(?:todo|tbd|n/?a|xxx|\.\.\.|…|-)\W*$"
+    r"|^\W*your (?:answer|text|memo|analysis|response)\W*$|^\W*(?:begin|end) solution\W*$|"
+    r"^\W*[(\[]?\d{1,3} ?(?:points?|pts|punkte|puntos)[)\]]?\W*$"
     r"|^\W*(?:ihre?|deine?) antwort(?: hier)?\W*$|^\W*(?:tu )?respuesta(?: aquí)?\W*$|^\W*在此.{0,10}\W*$"
 )
 _IMPERATIVE = re.compile(
-    r"^\W*(?:compare|describe|explain|discuss|analy[sz]e|report|use|write|state|identify|propose|translate|include|what|why|how|where|which|would|does|did|"
+    r"^\W*(?:compare|describe|explain|discuss|analy[sz]e|report|use|write|state|identify|propose|translate|include|"
+    r"what|why|how|where|which|would|does|did|"
     r"summari[sz]e|give|recommend|break|form|test|your)\b"
 )
 _POINTS = re.compile(r"\(?\d{1,3} ?(?:points?|pts|punkte|puntos|%|分)\)?")
@@ -63,7 +68,10 @@ def is_prompt(line: Line, aids: MemoAids) -> bool:
 
 def heading_names(rubric: Rubric) -> Names:
     """Per section the words that head it, ready to be compared."""
-    return tuple((section.id, tuple(dict.fromkeys(key_of(name) for name in (section.title, *section.headings)))) for section in rubric.sections)
+    return tuple(
+        (section.id, tuple(dict.fromkeys(key_of(name) for name in (section.title, *section.headings))))
+        for section in rubric.sections
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -129,7 +137,9 @@ def _start(placed: list[Placed], names: Names) -> int:
     titles = [
         index
         for index, item in enumerate(placed)
-        if item.line.kind == "heading" and item.line.level <= 7 and MEMO_TITLE.search(normal(item.line.text))
+        if item.line.kind == "heading"
+        and item.line.level <= 7
+        and MEMO_TITLE.search(normal(item.line.text))
         and not named_sections(item.line.text, names)
     ]
     for index in reversed(titles):
@@ -167,7 +177,10 @@ def _best_occurrences(items: list[Placed], titled: bool) -> list[Placed]:
         if item.section and item.line.kind != "heading":
             counts = runs.setdefault(item.section, {})
             counts[run] = counts.get(run, 0) + len(item.line.text.split())
-    keep = {section: {number for number, words in counts.items() if words * 4 >= max(counts.values())} for section, counts in runs.items()}
+    keep = {
+        section: {number for number, words in counts.items() if words * 4 >= max(counts.values())}
+        for section, counts in runs.items()
+    }
     return [
         replace(item, section=None, shared=()) if item.section and mark not in keep.get(item.section, {mark}) else item
         for item, mark in zip(items, marks, strict=True)

@@ -44,7 +44,9 @@ def _part(section: str, heading: Placed | None, passages: tuple[Passage, ...]) -
         return MemoPart(id=section, found="none")
     apart = _stands_alone(section, passages)
     if heading is not None:
-        return MemoPart(id=section, found="heading", heading=heading.line.text, shared_with=others, apart=apart, cell=heading.cell)
+        return MemoPart(
+            id=section, found="heading", heading=heading.line.text, shared_with=others, apart=apart, cell=heading.cell
+        )
     return MemoPart(id=section, found="content", apart=apart, cell=content.cell)
 
 
@@ -61,7 +63,11 @@ def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict
         probe = Passage(text=text, tags=tags)
         votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
     clear = {block: count.most_common(2) for block, count in votes.items() if count}
-    return {block: top[0][0] for block, top in clear.items() if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL}
+    return {
+        block: top[0][0]
+        for block, top in clear.items()
+        if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL
+    }
 
 
 def _written(passages: list[Passage]) -> bool:
@@ -95,27 +101,44 @@ def _stands_alone(section: str, passages: tuple[Passage, ...]) -> bool:
 
 def _systems(item: Passage) -> bool:
     metrics = {"accuracy", "macro_f1", "zero", "trainable"} & item.tags
-    return _numeric(item) and (len(metrics) > 1 or ("accuracy" in metrics and bool({"encoder", "decoder"} & item.tags))) and not (
-        {"weighted", "rare", "tier", "recommend"} & item.tags
+    return (
+        _numeric(item)
+        and (len(metrics) > 1 or ("accuracy" in metrics and bool({"encoder", "decoder"} & item.tags)))
+        and not ({"weighted", "rare", "tier", "recommend"} & item.tags)
     )
 
 
 def _weighting(item: Passage) -> bool:
-    return "weighted" in item.tags and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags)) and "trainable" not in item.tags
+    return (
+        "weighted" in item.tags
+        and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags))
+        and "trainable" not in item.tags
+    )
 
 
 def _per_class(item: Passage) -> bool:
     rule = {"threshold", "both_sides"} <= item.tags
-    return bool({"rare", "common", "tier", "middle"} & item.tags) and _numeric(item) and not rule and not {"recommend", "experiment", "weighted"} & item.tags
+    return (
+        bool({"rare", "common", "tier", "middle"} & item.tags)
+        and _numeric(item)
+        and not rule
+        and not {"recommend", "experiment", "weighted"} & item.tags
+    )
 
 
 def _deployment(item: Passage) -> bool:
-    return bool({"latency", "throughput"} & item.tags and _numeric(item)) or ("recommend" in item.tags and bool({"encoder", "decoder"} & item.tags) and "experiment" not in item.tags)
+    return bool({"latency", "throughput"} & item.tags and _numeric(item)) or (
+        "recommend" in item.tags and bool({"encoder", "decoder"} & item.tags) and "experiment" not in item.tags
+    )
 
 
 def _next(item: Passage) -> bool:
     rule = {"threshold", "both_sides"} <= item.tags and not {"recommend", "situation"} & item.tags
-    return "bottleneck" in item.tags or rule or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
+    return (
+        "bottleneck" in item.tags
+        or rule
+        or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
+    )
 
 
 def _numeric(item: Passage) -> bool:
@@ -123,5 +146,9 @@ def _numeric(item: Passage) -> bool:
 
 
 _CONTENT: dict[str, Callable[[Passage], bool]] = {
-    "systems": _systems, "weighting": _weighting, "per_class": _per_class, "deployment": _deployment, "next": _next,
-}  # fmt: skip
+    "systems": _systems,
+    "weighting": _weighting,
+    "per_class": _per_class,
+    "deployment": _deployment,
+    "next": _next,
+}

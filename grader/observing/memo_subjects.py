@@ -7,36 +7,59 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from grader.model.base import Role
 from grader.model.memo import Passage
 from grader.observing.memo_figures import Figure, spread_slashes
 from grader.observing.memo_words import lexicon, tags_of
 
+Name = TypeVar("Name", bound=str)
 Kind = Literal["value", "difference", "ratio", "planned"]
 METRICS = {
-    "accuracy": "accuracy", "macro_f1": "macro_f1", "zero": "zero_f1_classes", "trainable": "trainable", "latency": "latency_ms",
+    "accuracy": "accuracy",
+    "macro_f1": "macro_f1",
+    "zero": "zero_f1_classes",
+    "trainable": "trainable",
+    "latency": "latency_ms",
     "throughput": "throughput",
-}  # fmt: skip
+}
 _MODELS: dict[str, Role] = {"encoder": "encoder", "decoder": "decoder"}
 _RUNS = {"weighted": "weighted", "unweighted": "plain"}
 _TIERS = ("rare", "middle", "common")
 _CLAUSE = re.compile(r"[;；。]|\.\s|\bwhile\b|\bwhereas\b|\bcompared (?:with|to)\b")
-_CHUNK = re.compile(r"[;；,，、()（）:：]|\.\s|\band\b|\bund\b|\by\b|\bet\b|\bwith\b|\bvs\.?|\bagainst\b|\bfrom\b|\bto\b|->|→")
+_CHUNK = re.compile(
+    r"[;；,，、()（）:：]|\.\s|\band\b|\bund\b|\by\b|\bet\b|\bwith\b|\bvs\.?|\bagainst\b|\bfrom\b|\bto\b|"
+    r"->|→"
+)
 _PLAN = re.compile(
-    r"(?:[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|predict\w*|guess\w*|assum\w*|"
-    r"budget(?: of)?|target|threshold|would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|esper\w*|al menos|超过|低于|高于|达到|预测\w*)"
+    r"(?:[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
+    r"predict\w*|guess\w*|assum\w*|"
+    r"budget(?: of)?|target|threshold|would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|"
+    r"esper\w*|al menos|超过|低于|高于|达到|预测\w*)"
     r"[^.;,]{0,18}$"
 )
-_DIFFERENCE = re.compile(r"(?:\bby|gap(?: of| is)?|difference(?: of)?|gains?|gained|loses?|lost|drop(?:s|ped)?(?: of| by)?|improve[ds]?(?: by)?|increase[ds]?(?: by)?|worth|rises?|rose|falls?|fell|grew|climb\w*|jump\w*|declin\w*|decreas\w*|increas\w*|up|down|um|高|差)\s*(?:about |only |around )?$")
-_AFTER = re.compile(r"^\s?(?:\w+ )?(?:higher|lower|better|worse|more|less|greater|relative|increase|improvement|gain|drop|above|below|than|besser|schlechter|mehr|weniger|más|menos|plus|moins)\b")
-_OTHER_RUN = re.compile(
-    r"\b(?:validation|val|dev set|training (?:set|data|accuracy)|train(?:ing)? (?:acc|f1)|epoch|checkpoint|steps?|top-?\d|seed|previous|earlier|first (?:run|attempt|try)|initial\w*|"
-    r"before (?:fixing|the fix|training)|after (?:one|two|the fix|fixing)|bug\w*|zero-shot|untrained|majority|random|chance|micro|weighted f1|weighted-f1|precision|recall|dora|qlora|merged|unmerged|"
-    r"p50|p95|p99|percentile|worst|best|single|median of|batch(?: size)?(?: of)? ?(?!32)\d+|r ?= ?(?!16)\d|rank (?!16)\d|if|would|could|should|target|goal|hope\w*|without|instead|other|another|subset|sample of)\b"
+_DIFFERENCE = re.compile(
+    r"(?:\bby|gap(?: of| is)?|difference(?: of)?|gains?|gained|loses?|lost|drop(?:s|"
+    r"ped)?(?: of| by)?|improve[ds]?(?: by)?|increase[ds]?(?: by)?|worth|rises?|rose|falls?|fell|grew|climb\w*|"
+    r"jump\w*|declin\w*|decreas\w*|increas\w*|up|down|um|高|差)\s*(?:about |only |around )?$"
 )
-_FOREIGN = re.compile(r"\b(?:lecture|paper|literature|et al|slides?|classmate|reported by|course(?:'s)?|vorlesung|would have|if it (?:was|were|had))\b")
+_AFTER = re.compile(
+    r"^\s?(?:\w+ )?(?:higher|lower|better|worse|more|less|greater|relative|increase|improvement|"
+    r"gain|drop|above|below|than|besser|schlechter|mehr|weniger|más|menos|plus|moins)\b"
+)
+_OTHER_RUN = re.compile(
+    r"\b(?:validation|val|dev set|training (?:set|data|accuracy)|train(?:ing)? (?:acc|f1)|epoch|checkpoint|steps?|"
+    r"top-?\d|seed|previous|earlier|first (?:run|attempt|try)|initial\w*|"
+    r"before (?:fixing|the fix|training)|after (?:one|two|the fix|fixing)|bug\w*|zero-shot|untrained|majority|"
+    r"random|chance|micro|weighted f1|weighted-f1|precision|recall|dora|qlora|merged|unmerged|"
+    r"p50|p95|p99|percentile|worst|best|single|median of|batch(?: size)?(?: of)? ?(?!32)\d+|r ?= ?(?!16)\d|"
+    r"rank (?!16)\d|if|would|could|should|target|goal|hope\w*|without|instead|other|another|subset|sample of)\b"
+)
+_FOREIGN = re.compile(
+    r"\b(?:lecture|paper|literature|et al|slides?|classmate|reported by|course(?:'s)?|vorlesung|"
+    r"would have|if it (?:was|were|had))\b"
+)
 
 
 @dataclass(frozen=True)
@@ -64,15 +87,24 @@ def _in_row(figure: Figure, passage: Passage, text: str) -> Subject:
     head = headers[column] if column < len(headers) else ""
     label = cells[0] if column else ""
     words = f"{label} ; {head} ; {cells[column] if column < len(cells) else ''}"
-    model, metric = _one(words, _MODELS), _by_unit(figure) or _one(words, METRICS) or _one(label, METRICS) or _one(head, METRICS)
+    model, metric = (
+        _one(words, _MODELS),
+        _by_unit(figure) or _one(words, METRICS) or _one(label, METRICS) or _one(head, METRICS),
+    )
     run = _run(words)
     tier = next((name for name in _TIERS if lexicon()[name].search(label.lower())), None)
-    baseline = bool({"full_ft", "week2"} & tags_of(words)) or _OTHER_RUN.search(words.lower()) is not None or _FOREIGN.search(words.lower()) is not None
+    baseline = (
+        bool({"full_ft", "week2"} & tags_of(words))
+        or _OTHER_RUN.search(words.lower()) is not None
+        or _FOREIGN.search(words.lower()) is not None
+    )
     single = len(re.findall(r"\d[\d.,]*", cells[column])) == 1 if column < len(cells) else False
     gain = bool({"gap", "relative"} & tags_of(head))
     kind: Kind = "ratio" if figure.unit == "x" else "difference" if figure.signed or gain else "value"
     told = _one(label, METRICS) or _one(label, _MODELS)
-    clear = bool(model and metric and told and not baseline and single and tier is None and figure.lead not in ("<", ">"))
+    clear = bool(
+        model and metric and told and not baseline and single and tier is None and figure.lead not in ("<", ">")
+    )
     return Subject(model, run, metric, tier, clear, kind)
 
 
@@ -86,8 +118,18 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
     model = _one(chunk, _MODELS) or _one(clause, _MODELS) or _last(before, _MODELS)
     tier = next((name for name in _TIERS if lexicon()[name].search(chunk)), None)
     foreign = bool({"full_ft", "week2"} & tags_of(clause)) or _FOREIGN.search(clause) is not None
-    doubt = tier is not None or foreign or _OTHER_RUN.search(clause) is not None or any(lexicon()[name].search(clause) for name in _TIERS)
-    clear = bool(metric and not doubt and (_one(chunk, _MODELS) or _one(clause, _MODELS)) and _metric_clear(metric, figure, chunk, before[clause_at[0] :]))
+    doubt = (
+        tier is not None
+        or foreign
+        or _OTHER_RUN.search(clause) is not None
+        or any(lexicon()[name].search(clause) for name in _TIERS)
+    )
+    clear = bool(
+        metric
+        and not doubt
+        and (_one(chunk, _MODELS) or _one(clause, _MODELS))
+        and _metric_clear(metric, figure, chunk, before[clause_at[0] :])
+    )
     clear = clear and _pairs_off(lower, figure)
     return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage))
 
@@ -98,7 +140,12 @@ def _kind(figure: Figure, lower: str, passage: Passage) -> Kind:
         return "planned"
     if figure.unit == "x":
         return "ratio"
-    if figure.signed or figure.unit == "points" or _DIFFERENCE.search(window) or _AFTER.search(lower[figure.end : figure.end + 30]):
+    if (
+        figure.signed
+        or figure.unit == "points"
+        or _DIFFERENCE.search(window)
+        or _AFTER.search(lower[figure.end : figure.end + 30])
+    ):
         return "difference"
     planned = {"hypothesis", "expectation"} & passage.tags and not {"verdict", "before"} & passage.tags
     return "planned" if planned and passage.section in ("next",) else "value"
@@ -125,7 +172,7 @@ def _run(words: str) -> str | None:
     return None if plain == weighted else ("weighted" if weighted else "plain")
 
 
-def _one(words: str, names: dict[str, str] | dict[str, Role]) -> object | None:
+def _one(words: str, names: dict[str, Name]) -> Name | None:
     """The one name that a stretch of words holds; null for none or several."""
     lower = words.lower()
     found = {value for tag, value in names.items() if lexicon()[tag].search(lower)}
@@ -134,7 +181,7 @@ def _one(words: str, names: dict[str, str] | dict[str, Role]) -> object | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _last(words: str, names: dict[str, str] | dict[str, Role]) -> object | None:
+def _last(words: str, names: dict[str, Name]) -> Name | None:
     """The name mentioned last."""
     places = [(match.start(), value) for tag, value in names.items() for match in lexicon()[tag].finditer(words)]
     return max(places, key=lambda place: place[0])[1] if places else None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup
+from bs4.element import NavigableString, Tag
 from markdown_it import MarkdownIt
 
 CELL_CHARS = 60_000
@@ -23,14 +24,33 @@ MAX_DEPTH = 60
 WRAP_CHARS = 60
 """A line shorter than this was ended by its author, not by an editor."""
 
-_BLOCKS = ("h1", "h2", "h3", "h4", "h5", "h6", "p", "li", "tr", "pre", "blockquote", "dt", "dd", "div", "summary", "td", "section")
+_BLOCKS = (
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "p",
+    "li",
+    "tr",
+    "pre",
+    "blockquote",
+    "dt",
+    "dd",
+    "div",
+    "summary",
+    "td",
+    "section",
+)
 _LABEL = re.compile(
     r"^\W{0,4}(?:(?:section|part|teil|abschnitt|secci[oó]n|sección|partie|question|q|memo|results?|§|第)\s*)?"
     r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|\s(?=[A-ZÄÖÜ]))\s*(?P<rest>.{0,90})$",
     re.IGNORECASE,
 )
 _BARE = re.compile(
-    r"^\W{0,4}(?:section|part|teil|abschnitt|secci[oó]n|partie|question|q|results?|§|第)\s*(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\b\W*(?P<rest>.{0,90})$",
+    r"^\W{0,4}(?:section|part|teil|abschnitt|secci[oó]n|partie|question|q|results?|§|第)\s*(?P<number>[1-5一二三四五]|"
+    r"i{1,3}|iv|v)\b\W*(?P<rest>.{0,90})$",
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"^\W{0,3}(?P<number>[1-5])\W{0,3}$")
@@ -148,7 +168,12 @@ def _unwrapped(text: str) -> list[str]:
         plain = " ".join(piece.split())
         if not plain:
             continue
-        wrapped = bool(lines) and len(lines[-1]) >= WRAP_CHARS and lines[-1][-1] not in ".!?:;。！？；：" and label_of(plain) is None
+        wrapped = (
+            bool(lines)
+            and len(lines[-1]) >= WRAP_CHARS
+            and lines[-1][-1] not in ".!?:;。！？；："
+            and label_of(plain) is None
+        )
         if wrapped or (lines and plain[0].islower() and label_of(lines[-1]) is None):
             lines[-1] += " " + plain
         else:

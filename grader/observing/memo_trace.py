@@ -17,15 +17,22 @@ from grader.observing.memo_figures import CONFIGURATION, Figure
 from grader.observing.memo_subjects import Subject
 
 FAMILIES = {
-    "accuracy": {"accuracy"}, "macro_f1": {"macro_f1", "f1"}, "zero_f1_classes": {"zero_f1_classes"}, "trainable": {"trainable", "parameters"},
-    "latency_ms": {"latency_ms", "batch_latency_ms"}, "throughput": {"throughput", "samples_per_second"},
-}  # fmt: skip
-SHARES = frozenset({"accuracy", "macro_f1", "f1", "weighted_f1", "micro_f1", "precision", "recall", "macro_precision", "macro_recall"})
+    "accuracy": {"accuracy"},
+    "macro_f1": {"macro_f1", "f1"},
+    "zero_f1_classes": {"zero_f1_classes"},
+    "trainable": {"trainable", "parameters"},
+    "latency_ms": {"latency_ms", "batch_latency_ms"},
+    "throughput": {"throughput", "samples_per_second"},
+}
+SHARES = frozenset(
+    {"accuracy", "macro_f1", "f1", "weighted_f1", "micro_f1", "precision", "recall", "macro_precision", "macro_recall"}
+)
 MAX_OUTPUTS = 2_500
 LOOSE = 1.05
 """Units of the last written digit that count as rounding (or cutting) rather than as another number."""
 ELASTIC = {"trainable": 0.1, "latency_ms": 0.05, "throughput": 0.05}
-"""Relative difference below which these are not called contradictory: they are printed in several ways, or vary by run."""
+"""Relative difference below which these are not called contradictory: they are printed in several ways, or vary by "
+  "run."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,15 @@ class Tracer:
             if lecture is not None and lecture.unit in ("ms", "per_second") and not _specific(figure):
                 return Match("course", lecture.about)
             if fits:
-                return _agreement(figure, subject, fits)
+                return _agreement(figure, subject, fits, named)
         week = self._course(figure, subject.metric)
         if week is not None and week.baseline:
             return Match("course", week.about)
-        if subject.kind != "value" or figure.unit in ("min", "s", "h", "money") or (figure.unit == "%" and not subject.clear):
+        if (
+            subject.kind != "value"
+            or figure.unit in ("min", "s", "h", "money")
+            or (figure.unit == "%" and not subject.clear)
+        ):
             found = next((item for item in self.derived if _derived_fits(figure, item)), None)
             if found:
                 return Match("derived", found.how)
@@ -86,35 +97,71 @@ class Tracer:
         return self._contradiction(figure, subject) or Match("unsourced")
 
     def complete(self, found: list[MemoNumber]) -> Iterator[MemoNumber]:
-        """A passage's numbers, with whole numbers settled that follow accuracy and F1 without a word (`0.593, 0.278 and 29`)."""
-        homes = {tuple(key.split("/")[:2]) for item in found for key in item.keys if key.split("/")[2] in ("accuracy", "macro_f1") and key.endswith("/-")}
+        """A passage's numbers, with whole numbers settled that follow accuracy and F1 without a word (`0.593, "
+        "0.278 and 29`)."""
+        homes = {
+            tuple(key.split("/")[:2])
+            for item in found
+            for key in item.keys
+            if key.split("/")[2] in ("accuracy", "macro_f1") and key.endswith("/-")
+        }
         weeks = self._weeks(found)
         for item in found:
             if item in weeks:
-                yield item.model_copy(update={"status": "course", "output": weeks[item], "keys": frozenset(), "citation": None})
+                yield item.model_copy(
+                    update={"status": "course", "output": weeks[item], "keys": frozenset(), "citation": None}
+                )
                 continue
             zero = None if item.keys or item.unit or item.kind != "value" else self._zeros(item, homes)
-            yield item if zero is None else item.model_copy(
-                update={"status": "agrees", "output": zero.text, "metric": "zero_f1_classes", "model": zero.model, "run": zero.run, "keys": frozenset({key_of(zero)}), "citation": zero.citation}
+            yield (
+                item
+                if zero is None
+                else item.model_copy(
+                    update={
+                        "status": "agrees",
+                        "output": zero.text,
+                        "metric": "zero_f1_classes",
+                        "model": zero.model,
+                        "run": zero.run,
+                        "keys": frozenset({key_of(zero)}),
+                        "citation": zero.citation,
+                    }
+                )
             )
 
     def _weeks(self, found: list[MemoNumber]) -> dict[MemoNumber, str]:
-        """Figures of earlier weeks that stand together: then none of them is an own result that happens to round to it."""
+        """Figures of earlier weeks that stand together: then none of them is an own result that happens to round "
+        "to it."""
         about = {(item.value, item.unit): item.about for item in self.course if item.baseline}
-        mine = {item: about[(item.value, item.unit)] for item in found if (item.value, item.unit) in about and item.kind != "planned"}
+        mine = {
+            item: about[(item.value, item.unit)]
+            for item in found
+            if (item.value, item.unit) in about and item.kind != "planned"
+        }
         return mine if len({text.split(",")[-1] for text in mine.values()}) < len(mine) else {}
 
     def _zeros(self, item: MemoNumber, homes: set[tuple[str, ...]]) -> Number | None:
         if item.value != round(item.value) or item.value < 1:
             return None
         return next(
-            (out for out in self.numbers if out.metric == "zero_f1_classes" and out.subject is None and out.value == item.value and tuple(key_of(out).split("/")[:2]) in homes),
+            (
+                out
+                for out in self.numbers
+                if out.metric == "zero_f1_classes"
+                and out.subject is None
+                and out.value == item.value
+                and tuple(key_of(out).split("/")[:2]) in homes
+            ),
             None,
         )
 
     def _fitting(self, figure: Figure, subject: Subject, named: frozenset[str]) -> list[Number]:
         fits = [item for item in self.numbers if fits_number(figure, item)]
-        if mine := [item for item in fits if item.subject in named and (item.metric in SHARES) == (figure.decimals > 0 or figure.value in (0, 1))]:
+        if mine := [
+            item
+            for item in fits
+            if item.subject in named and (item.metric in SHARES) == (figure.decimals > 0 or figure.value in (0, 1))
+        ]:
             return mine
         near = [item for item in fits if _compatible(subject, item)]
         if near or not _specific(figure):
@@ -133,7 +180,9 @@ class Tracer:
         if not subject.clear or subject.metric not in FAMILIES or figure.lead in ("~", "≈"):
             return None
         same = [item for item in self.numbers if _same_thing(subject, item) and _comparable(figure, item)]
-        if not same or any(_close(figure, item) for item in self.numbers if item.metric is None or _in_family(subject.metric, item)):
+        if not same or any(
+            _close(figure, item) for item in self.numbers if item.metric is None or _in_family(subject.metric, item)
+        ):
             return None
         return Match("contradicts", same[-1].text, same[-1])
 
@@ -155,7 +204,9 @@ def _forms(figure: Figure, item: Number) -> Iterator[float]:
     value = item.value
     share = item.metric in SHARES or item.unit in ("percent", "share") or (item.metric is None and 0 <= value <= 1)
     if figure.unit == "%":
-        yield from ([value * 100] if share else []) or ([value] if item.metric is None or item.metric == "trainable" else [])
+        yield from ([value * 100] if share else []) or (
+            [value] if item.metric is None or item.metric == "trainable" else []
+        )
         return
     if item.unit == "percent" and item.metric == "trainable":
         return
@@ -200,7 +251,8 @@ def _same_thing(subject: Subject, item: Number) -> bool:
 
 
 def _comparable(figure: Figure, item: Number) -> bool:
-    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, not a result."""
+    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, not "
+    "a result."""
     reach = 10.0 if item.metric in ("trainable", "zero_f1_classes") else 3.0
     return any(form > 0 and 1 / reach < figure.value / form < reach for form in _forms(figure, item))
 
@@ -236,12 +288,13 @@ def _traceable(figure: Figure, subject: Subject) -> bool:
     return _is_share(figure) or (figure.unit in ("%", "ms", "per_second") and figure.decimals > 0)
 
 
-def _agreement(figure: Figure, subject: Subject, fits: list[Number]) -> Match:
+def _agreement(figure: Figure, subject: Subject, fits: list[Number], named: frozenset[str]) -> Match:
     best = sorted(fits, key=lambda item: _rank(subject, item))
     digits = sum(character.isdigit() for character in figure.text.lstrip("0.,"))
     exact = any(abs(figure.value - form) < 1e-9 for item in best for form in _forms(figure, item))
     status: NumberStatus = "agrees" if exact or digits >= 3 else "rounded"
-    return Match(status, best[0].text, best[0], frozenset(_keys(best)))
+    told = _specific(figure) or subject.metric or subject.tier or best[0].subject in named
+    return Match(status, best[0].text, best[0], frozenset(_keys(best)) if told else frozenset())
 
 
 def _rank(subject: Subject, item: Number) -> tuple[bool, bool, bool, bool]:

@@ -14,6 +14,7 @@ from grader.model.rubric import Criterion, Rubric
 from grader.model.scorecard import Suggestion
 from grader.scoring import suggest_classes as classes
 from grader.scoring import suggest_deployment as deployment
+from grader.scoring import suggest_named as named
 from grader.scoring import suggest_next as following
 from grader.scoring import suggest_systems as systems
 from grader.scoring import suggest_weighting as weighting
@@ -31,7 +32,7 @@ RULES: dict[str, Rule] = {
     "transfer": weighting.transfer,
     "weighting_explained": weighting.weighting_explained,
     "tiers": classes.tiers,
-    "named_classes": classes.named_classes,
+    "named_classes": named.named_classes,
     "where": classes.where,
     "explanations": classes.explanations,
     "limits": classes.limits,
@@ -47,7 +48,8 @@ RULES: dict[str, Rule] = {
 
 
 def suggest(memo: Memo, rubric: Rubric, seen: Observations, findings: Findings) -> dict[str, Suggestion]:
-    """A suggestion for every criterion of kind `suggested`. Caps by failed checks are the scorecard's, not applied here."""
+    """A suggestion for every criterion of kind `suggested`. Caps by failed checks are the scorecard's, not applied "
+    "here."""
     reading = Reading(memo, seen)
     wanted = [item for section in rubric.sections for item in section.criteria if item.kind == "suggested"]
     return {item.id: _suggestion(reading, item, rubric, findings) for item in wanted}
@@ -55,11 +57,27 @@ def suggest(memo: Memo, rubric: Rubric, seen: Observations, findings: Findings) 
 
 def _suggestion(reading: Reading, criterion: Criterion, rubric: Rubric, findings: Findings) -> Suggestion:
     if not any(True for _ in reading.written()):
-        return Suggestion(low=rubric.step * 0, high=rubric.step * 0, state="not_found", confidence="firm", missing=("No memo text was found.",))
+        return Suggestion(
+            low=rubric.step * 0,
+            high=rubric.step * 0,
+            state="not_found",
+            confidence="firm",
+            missing=("No memo text was found.",),
+        )
     rule = RULES.get(str(criterion.suggest.get("rule", "")))
     if rule is None:
-        return Suggestion(low=rubric.step * 0, high=criterion.max, state="needs_reading", confidence="open", not_judged=("No reading rule: a person reads this criterion.",))
+        return Suggestion(
+            low=rubric.step * 0,
+            high=criterion.max,
+            state="needs_reading",
+            confidence="open",
+            not_judged=("No reading rule: a person reads this criterion.",),
+        )
     result = finish(rule(reading), criterion, rubric.step)
-    failed = [cap.check for cap in criterion.requires if (found := findings.findings.get(cap.check)) and found.verdict == "failed"]
+    failed = [
+        cap.check
+        for cap in criterion.requires
+        if (found := findings.findings.get(cap.check)) and found.verdict == "failed"
+    ]
     notes = tuple(f"The check {name} failed: what these numbers are worth is settled there." for name in failed)
     return result.model_copy(update={"not_judged": (*result.not_judged, *notes)})

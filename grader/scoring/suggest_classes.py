@@ -1,4 +1,5 @@
-"""Suggestions for the per-class analysis: tiers, particular classes, where the difference lies, explanations, limits."""
+"""Suggestions for the per-class analysis: tiers, particular classes, where the difference lies, explanations, "
+"limits."""
 
 from __future__ import annotations
 
@@ -9,16 +10,18 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
-from grader.scoring.suggest_systems import MODELS
 
 TIER = re.compile(
-    r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|buckets?|quartile|quintile|top|bottom|selten|mittel|häufig|q[1-5])\b"
+    r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
+    r"buckets?|quartile|quintile|top|bottom|selten|mittel|häufig|q[1-5])\b"
     r"|[<>≤≥]|\d\s?(?:-|–|to)\s?\d|\d\+",
     re.IGNORECASE,
 )
-_THRESHOLD = re.compile(r"(?:[<>≤≥]=?|less than|fewer than|more than|at least|up to|over|under|ab|unter|über|menos de|más de)\s?\d|\d+\s?(?:-|–|to|bis|a|至|到)\s?\d{2,}|\d{2,}\s?(?:\+|or more|und mehr|以上)")
+_THRESHOLD = re.compile(
+    r"(?:[<>≤≥]=?|less than|fewer than|more than|at least|up to|over|under|ab|unter|über|"
+    r"menos de|más de)\s?\d|\d+\s?(?:-|–|to|bis|a|至|到)\s?\d{2,}|\d{2,}\s?(?:\+|or more|und mehr|以上)"
+)
 _CLASS_COUNT = re.compile(r"\b\d{1,3} (?:\w+ )?(?:class|klass|clases)|\(\d{1,3}\)|个类")
-LABEL = "Named"
 
 
 def tiers(reading: Reading) -> Draft:
@@ -29,7 +32,9 @@ def tiers(reading: Reading) -> Draft:
     places = sorted({number.passage for group in f1.values() for number in group.values()})
     whole = sum(1 for group in f1.values() if len(group) == 2)
     half = sum(1 for group in f1.values() if len(group) == 1)
-    known = {item.subject for item in reading.outputs if item.metric == "f1" and item.subject and TIER.search(item.subject)}
+    known = {
+        item.subject for item in reading.outputs if item.metric == "f1" and item.subject and TIER.search(item.subject)
+    }
     expected = max(2, min(len(known), 4) if known else 3)
     credit = min(1.0, (whole + 0.4 * half) / expected)
     claimed = [] if credit >= 0.5 else _tier_rows(reading)
@@ -41,23 +46,44 @@ def tiers(reading: Reading) -> Draft:
     text = " ".join(f"{reading.memo.passages[place].header} {reading.memo.passages[place].text}" for place in near)
     if credit:
         share = 1.0 if whole else 1 / 3
-        draft.part(1.0, share if _THRESHOLD.search(text) else 0.0, found="the counts that define the tiers", missing="by which counts the tiers are drawn")
+        draft.part(
+            1.0,
+            share if _THRESHOLD.search(text) else 0.0,
+            found="the counts that define the tiers",
+            missing="by which counts the tiers are drawn",
+        )
         counted = _CLASS_COUNT.search(text) or re.search(r"\bclasses\b|clases|klassen|类别数", text.lower())
-        draft.part(0.5, share if counted else 0.0, found="the number of classes in each", missing="how many classes each tier holds")
-        told = [place for place in reading.around(places, 1) if "zero" in reading.memo.passages[place].tags and len(reading.numbers_in([place])) >= 3]
+        draft.part(
+            0.5,
+            share if counted else 0.0,
+            found="the number of classes in each",
+            missing="how many classes each tier holds",
+        )
+        told = [
+            place
+            for place in reading.around(places, 1)
+            if "zero" in reading.memo.passages[place].tags and len(reading.numbers_in([place])) >= 3
+        ]
         zero = max(min(1.0, sum(len(group) for group in zeros.values()) / 3), 0.8 if told else 0.0)
         draft.part(1.5, zero * share, found="the zeros in each tier", missing="the zero-F1 classes in each tier")
-    contradicting = [item for item in reading.memo.numbers if item.status == "contradicts" and item.subject in ("rare", "middle", "common")]
+    contradicting = [
+        item
+        for item in reading.memo.numbers
+        if item.status == "contradicts" and item.subject in ("rare", "middle", "common")
+    ]
     if contradicting:
         draft.contradicts = True
     _no_outputs(draft, known)
     return draft
 
 
-def _no_outputs(draft: Draft, known: set[str | None]) -> None:
+def _no_outputs(draft: Draft, known: set[str]) -> None:
     if draft.points > 0 and not known:
         draft.firm, draft.spread = False, 2.0
-        draft.not_judged.append("No tier table was recognised in the outputs: whether the figures are the student's own can't be seen; look for a plot.")
+        draft.not_judged.append(
+            "No tier table was recognised in the outputs: whether the figures are the student's "
+            "own can't be seen; look for a plot."
+        )
 
 
 def _by_tier(reading: Reading, metric: str) -> dict[str, dict[Role, MemoNumber]]:
@@ -68,9 +94,20 @@ def _by_tier(reading: Reading, metric: str) -> dict[str, dict[Role, MemoNumber]]
             continue
         for key in item.keys:
             model, run, name, subject = key.split("/", 3)
-            if name == metric and run != "weighted" and subject != "-" and TIER.search(subject) and model in ("encoder", "decoder"):
+            if (
+                name == metric
+                and run != "weighted"
+                and subject != "-"
+                and TIER.search(subject)
+                and model in ("encoder", "decoder")
+            ):
                 groups[subject].setdefault("encoder" if model == "encoder" else "decoder", item)
-        if not item.keys and item.subject in ("rare", "middle", "common") and item.model and item.metric in (metric, "macro_f1"):
+        if (
+            not item.keys
+            and item.subject in ("rare", "middle", "common")
+            and item.model
+            and item.metric in (metric, "macro_f1")
+        ):
             groups[item.subject].setdefault(item.model, item)
     return groups
 
@@ -79,114 +116,67 @@ def _tier_rows(reading: Reading) -> list[int]:
     """Passages that give two shares for a tier, whatever the outputs say."""
     found = []
     for place in reading.find(("rare", "middle", "common")):
-        shares = [item for item in reading.numbers_in([place]) if 0 <= item.value <= 1 and item.unit == "" and item.kind == "value"]
+        shares = [
+            item
+            for item in reading.numbers_in([place])
+            if 0 <= item.value <= 1 and item.unit == "" and item.kind == "value"
+        ]
         if len(shares) >= 2:
             found.append(place)
     return found if len(found) >= 2 else []
 
 
-def named_classes(reading: Reading) -> Draft:
-    """3b: classes with numbers, exceptions included."""
-    draft = Draft(reading, spread=0.5)
-    found = _classes(reading)
-    both = [name for name, group in found.items() if len(group) >= 1]
-    places = [number.passage for group in found.values() for number in group.values()]
-    for name in both[:5]:
-        draft.seen.append(f"“{name}” with numbers")
-    draft.points += (0.0, 1.5, 2.5, 3.5)[min(len(both), 3)]
-    draft.places.extend(places[:4])
-    if len(both) < 3:
-        draft.missing.append("three or more classes with support and both F1 values")
-    values = _class_values(reading)
-    against = [name for name in both if _against_trend(reading, values.get(name, {}))]
-    said = reading.prose(reading.find("exception", ("rare", "middle", "common", "encoder", "decoder", "zero")))
-    none_said = reading.find("every") if both else []
-    draft.part(1.0, 1.0 if against else 0.6 if none_said and both else 0.0, found="an exception to the trend", missing="a class where the other model wins", places=said)
-    zero = [name for name in both if values.get(name) and set(values[name].values()) == {0.0}]
-    draft.part(0.5, 1.0 if zero or (both and reading.find("zero", "few_test")) else 0.0, found="a class that stays at zero for both", missing="rare classes that stay at zero for both")
-    if both and not reading.prose(places):
-        draft.points *= 0.75
-    _refuted(reading, draft, values)
-    if not both:
-        mentions = _mentioned(reading)
-        if mentions:
-            draft.points += 0.5
-            draft.seen.append("classes named without numbers")
-            draft.places.extend(mentions[:2])
-    draft.not_judged.append("Whether the classes chosen are the telling ones.")
-    return draft
-
-
-def _classes(reading: Reading) -> dict[str, dict[str, MemoNumber]]:
-    """Class -> model -> the memo's number."""
-    groups: dict[str, dict[str, MemoNumber]] = defaultdict(dict)
-    for item in reading.memo.numbers:
-        if item.status not in SOURCED:
-            continue
-        text = reading.memo.passages[item.passage].text.lower()
-        for key in item.keys:
-            model, _, metric, subject = key.split("/", 3)
-            if subject != "-" and metric == "f1" and not TIER.search(subject) and _name_stands(subject, text):
-                groups[subject].setdefault(model, item)
-    return groups
-
-
-def _name_stands(subject: str, text: str) -> bool:
-    words = re.findall(r"\w+", subject.lower())[:6]
-    return bool(words) and re.search(r"\W{1,3}".join(map(re.escape, words)), text) is not None
-
-
-def _class_values(reading: Reading) -> dict[str, dict[str, float]]:
-    values: dict[str, dict[str, float]] = defaultdict(dict)
-    for item in reading.outputs:
-        if item.metric == "f1" and item.subject and item.model and item.run != "weighted" and not TIER.search(item.subject):
-            values[item.subject].setdefault(item.model, item.value)
-    return values
-
-
-def _against_trend(reading: Reading, values: dict[str, float]) -> bool:
-    overall = {model: next((item.value for item in reading.outputs if item.metric == "macro_f1" and item.model == model and item.run != "weighted"), None) for model in MODELS}
-    if len(values) < 2 or overall["encoder"] is None or overall["decoder"] is None:
-        return False
-    trend = overall["decoder"] - overall["encoder"]
-    return (values["decoder"] - values["encoder"]) * trend < 0
-
-
-def _refuted(reading: Reading, draft: Draft, values: dict[str, dict[str, float]]) -> None:
-    """"Wins in every class", where the outputs hold one that it doesn't win."""
-    for place in reading.find("every"):
-        text = reading.memo.passages[place].text.lower()
-        if not re.search(r"every (?:single )?class|all (?:the )?(?:113 )?classes", text) or "decoder" not in reading.memo.passages[place].tags:
-            continue
-        loser = next((name for name, value in values.items() if len(value) == 2 and value["decoder"] < value["encoder"]), None)
-        if loser and re.search(r"\b(?:wins?|better|beats?|outperforms?)\b", text):
-            pair = values[loser]
-            draft.seen.append(f"the memo says that one model wins in every class; the outputs have “{loser}”: encoder {pair['encoder']:g}, decoder {pair['decoder']:g}")
-            draft.places.append(place)
-            draft.contradicts = True
-
-
-def _mentioned(reading: Reading) -> list[int]:
-    names = {item.subject for item in reading.outputs if item.metric == "f1" and item.subject and not TIER.search(item.subject) and len(item.subject) > 8}
-    return [index for index, item in reading.written() if any(_name_stands(name, item.text.lower()) for name in names)]
-
-
 def where(reading: Reading) -> Draft:
     """3c: absolute and relative gain by tier, and each tier's share of the macro gap."""
     draft = Draft(reading, spread=1.0)
-    places = reading.find(("rare", "middle", "common", "tier"), without=("weighted", "recommend", "experiment", "bottleneck"))
+    places = reading.find(
+        ("rare", "middle", "common", "tier"), without=("weighted", "recommend", "experiment", "bottleneck")
+    )
     places = sorted({*places, *reading.find(("gap", "relative", "absolute"), section="per_class")})
     prose = reading.prose(places)
-    gains = [place for place in places if any(item.kind == "difference" and item.status == "derived" for item in reading.numbers_in([place]))]
-    draft.part(1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains)
+    gains = [
+        place
+        for place in places
+        if any(item.kind == "difference" and item.status == "derived" for item in reading.numbers_in([place]))
+    ]
+    draft.part(
+        1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains
+    )
     relative = [place for place in prose if "relative" in reading.memo.passages[place].tags]
-    draft.part(1.0, reading.own(relative), found="relative gains by tier", missing="relative gains by tier", places=relative)
+    draft.part(
+        1.0, reading.own(relative), found="relative gains by tier", missing="relative gains by tier", places=relative
+    )
     shares = [place for place in places if _shares(reading, place)]
-    loosely = [place for place in prose if re.search(r"gap (?:comes|is)|entirely|most of (?:the )?gap|comes from", reading.memo.passages[place].text.lower())]
+    loosely = [
+        place
+        for place in prose
+        if re.search(
+            r"gap (?:comes|is)|entirely|most of (?:the )?gap|comes from", reading.memo.passages[place].text.lower()
+        )
+    ]
     credit = 1.0 if shares else 0.5 if loosely else 0.0
-    draft.part(2.0, credit, found="shares of the macro F1 gap", missing="how much of the macro F1 gap comes from which tier", places=shares or loosely)
-    compare = [place for place in prose if {"gap", "relative", "exception", "every"} & reading.memo.passages[place].tags or re.search(r"\b(?:better|worse|wins?|loses?|most|best|gewinn|gana|harder)\b", reading.memo.passages[place].text.lower())]
-    draft.part(1.0, reading.own(compare) * (1.0 if reading.grounded >= 1 else 0.5), found="which tier gains most", missing="a sentence on which tier gains most", places=compare)
+    draft.part(
+        2.0,
+        credit,
+        found="shares of the macro F1 gap",
+        missing="how much of the macro F1 gap comes from which tier",
+        places=shares or loosely,
+    )
+    compare = [
+        place
+        for place in prose
+        if {"gap", "relative", "exception", "every"} & reading.memo.passages[place].tags
+        or re.search(
+            r"\b(?:better|worse|wins?|loses?|most|best|gewinn|gana|harder)\b", reading.memo.passages[place].text.lower()
+        )
+    ]
+    draft.part(
+        1.0,
+        reading.own(compare) * (1.0 if reading.grounded >= 1 else 0.5),
+        found="which tier gains most",
+        missing="a sentence on which tier gains most",
+        places=compare,
+    )
     if reading.grounded < 1:
         draft.points *= 0.6
     draft.not_judged.append("Whether the reading of the tiers is right.")
@@ -197,7 +187,9 @@ def _shares(reading: Reading, place: int) -> bool:
     """A per-cent figure in a sentence on gap and tiers, or in a column that is called share."""
     item = reading.memo.passages[place]
     words = f"{item.text} {item.header}".lower()
-    if not re.search(r"\bgap\b|\bshare|gain|contribut|beitrag|tragen|abstand|difference|brings?|差距|贡献|contribuy", words):
+    if not re.search(
+        r"\bgap\b|\bshare|gain|contribut|beitrag|tragen|abstand|difference|brings?|差距|贡献|contribuy", words
+    ):
         return False
     return any(number.unit == "%" and number.value > 4 for number in reading.numbers_in([place]))
 
@@ -214,17 +206,36 @@ def explanations(reading: Reading) -> Draft:
     draft.points += (0.0, 1.0, 2.0, 3.0)[len(topics)] * share
     draft.places.extend(home[:3])
     for topic in sorted(topics):
-        draft.seen.append({"exposure": "pretraining exposure", "size": "model size", "architecture": "architecture"}[topic] + " as an explanation")
+        draft.seen.append(
+            {"exposure": "pretraining exposure", "size": "model size", "architecture": "architecture"}[topic]
+            + " as an explanation"
+        )
     if len(topics) < 3:
         draft.missing.append("all three competing explanations: pretraining exposure, size, architecture")
     tested = [place for place in home if _tested(reading, place)]
     credit = 1.0 if len(tested) >= 1 and len(topics) >= 2 else 0.3 if tested else 0.0
-    draft.part(1.5, credit * (1.0 if reading.grounded >= 1 else 0.3), found="an explanation held against own numbers", missing="what in your outputs speaks for or against each", places=tested)
+    draft.part(
+        1.5,
+        credit * (1.0 if reading.grounded >= 1 else 0.3),
+        found="an explanation held against own numbers",
+        missing="what in your outputs speaks for or against each",
+        places=tested,
+    )
     near = reading.around(home)
     open_ = [place for place in near if "open" in reading.memo.passages[place].tags]
     credit = (1.0 if tested else 0.5) if open_ and len(topics) >= 2 else 0.0
-    draft.part(1.5, credit * share * reading.grounded, found="the rest is left open", missing="what your evidence leaves open", places=open_)
-    certain = [place for place in home if "certain" in reading.memo.passages[place].tags and "open" not in reading.memo.passages[place].tags]
+    draft.part(
+        1.5,
+        credit * share * reading.grounded,
+        found="the rest is left open",
+        missing="what your evidence leaves open",
+        places=open_,
+    )
+    certain = [
+        place
+        for place in home
+        if "certain" in reading.memo.passages[place].tags and "open" not in reading.memo.passages[place].tags
+    ]
     if (certain or not {"hedge", "open", "test_of"} & _tags(reading, home)) and len(topics) < 2 and home:
         draft.cap(2.0, "one explanation is stated as fact though three compete")
     elif certain and not open_:
@@ -250,7 +261,9 @@ def _tested(reading: Reading, place: int) -> bool:
     if "test_of" not in item.tags:
         return False
     evidence = {"rare", "common", "middle", "tier", "zero"} & item.tags or reading.numbers_in([place])
-    return bool(evidence) or any({"common", "rare", "tier"} & reading.memo.passages[near].tags for near in reading.around([place]))
+    return bool(evidence) or any(
+        {"common", "rare", "tier"} & reading.memo.passages[near].tags for near in reading.around([place])
+    )
 
 
 def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
@@ -260,7 +273,11 @@ def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
 def limits(reading: Reading) -> Draft:
     """3e: few test examples, one seed, zero isn't nothing."""
     draft = Draft(reading, spread=0.25)
-    for tag, name in (("few_test", "few test examples in a rare class"), ("one_seed", "one seed"), ("zero_not_nothing", "what a zero does not say")):
+    for tag, name in (
+        ("few_test", "few test examples in a rare class"),
+        ("one_seed", "one seed"),
+        ("zero_not_nothing", "what a zero does not say"),
+    ):
         places = [place for place in reading.prose(reading.find(tag)) if reading.memo.passages[place].section != "next"]
         if places:
             draft.points = min(2.0, draft.points + reading.own(places) * (1.0 if reading.grounded >= 1 else 0.5))

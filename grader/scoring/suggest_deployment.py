@@ -24,12 +24,18 @@ def latency(reading: Reading) -> Draft:
         draft.part(worth, share, found=f"{name} of both models", missing=f"{name} of both models, measured by you")
     home = sorted({item.passage for item in reading.memo.numbers if item.metric in ("latency_ms", "throughput")})
     near = reading.around(home, 2)
-    for tag, name, worth in (("hardware", "the hardware", 0.6), ("method", "warm-up and repetitions", 0.7), ("batch32", "the batch size", 0.45)):
+    for tag, name, worth in (
+        ("hardware", "the hardware", 0.6),
+        ("method", "warm-up and repetitions", 0.7),
+        ("batch32", "the batch size", 0.45),
+    ):
         places = [place for place in near if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
     if draft.points and reading.memo.outputs == 0:
         draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append("The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen.")
+        draft.not_judged.append(
+            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
+        )
     return draft
 
 
@@ -39,29 +45,52 @@ def _measured(quoted: Quoted) -> float:
 
 def translated(reading: Reading) -> Draft:
     """4b: the ratio, and a quantity that a decision needs, computed right."""
-    draft = Draft(reading, firm=True, spread=0.0)
-    ratios = [item for item in reading.memo.numbers if item.unit == "x" or (item.kind == "ratio")]
-    ratios = [item for item in ratios if {"latency", "throughput", "money", "give_up", "hardware"} & _tags_near(reading, item) and not {"macro_f1", "rare"} & reading.memo.passages[item.passage].tags or _fits_ratio(reading, item)]
-    true = _ratio(reading)
-    right = [item for item in ratios if _fits_ratio(reading, item)]
-    wrong = [item for item in ratios if item not in right]
-    own = 1.0 if true is not None and reading.quoted("decoder", "latency_ms").credit >= 1 or reading.quoted("decoder", "throughput").credit >= 1 else 1 / 3
-    if right:
-        draft.part(2.0, own, found="the ratio, computed right", missing="the ratio from your own timing", places=[right[0].passage])
-    elif wrong and true is not None:
-        draft.part(2.0, 0.5 * own, found=f"a ratio of {wrong[0].text}, where the outputs give {true:.2g}", missing="the ratio, computed from your own timing", places=[wrong[0].passage])
-    else:
-        draft.part(2.0, own if wrong else 0.0, found="a ratio", missing="how many times slower", places=[item.passage for item in wrong])
+    draft = Draft(reading, firm=True)
+    timed = max(reading.quoted("decoder", metric).credit for metric in ("latency_ms", "throughput"))
+    own = 1.0 if timed >= 1 else 1 / 3
+    given = _ratio_part(draft, own)
     quantities = _quantities(reading)
     computed = [item for item in quantities if item.status in ("derived", *SOURCED)]
-    other = reading.prose(reading.find("money", ("latency", "relative", "throughput", "give_up"))) + reading.prose(reading.find("situation", "threshold", "latency"))
+    other = reading.prose(reading.find("money", ("latency", "relative", "throughput", "give_up")))
+    other += reading.prose(reading.find("situation", "threshold", "latency"))
     credit = 1.0 if computed else 0.75 if other else 0.6 if quantities else 0.0
     places = [item.passage for item in computed or quantities] or other
-    draft.part(2.0, credit * own, found="a quantity that a decision needs", missing="GPUs, money, or the time for 64,000 complaints", places=places)
-    if computed and not ratios:
+    missing = "GPUs, money, or the time for 64,000 complaints"
+    draft.part(2.0, credit * own, found="a quantity that a decision needs", missing=missing, places=places)
+    if computed and not given:
         draft.points += 0.5
-    draft.spread = 0.5 if not computed else 0.0
+    draft.spread = 0.0 if computed else 0.5
     return draft
+
+
+def _ratio_part(draft: Draft, own: float) -> bool:
+    """The ratio's two points; whether one is given at all."""
+    reading = draft.reading
+    ratios = _ratios(reading)
+    right = [item for item in ratios if _fits_ratio(reading, item)]
+    true = _ratio(reading)
+    places = [item.passage for item in right or ratios]
+    missing = "how many times slower, from your own timing"
+    if ratios and not right and true is not None:
+        found = f"a ratio of {ratios[0].text}, where the outputs give {true:.2g}"
+        draft.part(2.0, 0.5 * own, found=found, missing=missing, places=places)
+    else:
+        draft.part(2.0, own if ratios else 0.0, found="the ratio", missing=missing, places=places)
+    return bool(ratios)
+
+
+def _ratios(reading: Reading) -> list[MemoNumber]:
+    """Ratios that are about speed or cost."""
+    about = {"latency", "throughput", "money", "give_up", "hardware"}
+    return [
+        item
+        for item in reading.memo.numbers
+        if (item.unit == "x" or item.kind == "ratio")
+        and (
+            _fits_ratio(reading, item)
+            or (about & _tags_near(reading, item) and not {"macro_f1", "rare"} & _tags_near(reading, item))
+        )
+    ]
 
 
 def _tags_near(reading: Reading, item: MemoNumber) -> frozenset[str]:
@@ -71,7 +100,17 @@ def _tags_near(reading: Reading, item: MemoNumber) -> frozenset[str]:
 def _ratio(reading: Reading) -> float | None:
     """Decoder's time over the encoder's, from the outputs."""
     for metric, upside in (("latency_ms", False), ("throughput", True)):
-        values = {model: next((item.value for item in reading.outputs if item.metric == metric and item.model == model and item.value > 0), None) for model in MODELS}
+        values = {
+            model: next(
+                (
+                    item.value
+                    for item in reading.outputs
+                    if item.metric == metric and item.model == model and item.value > 0
+                ),
+                None,
+            )
+            for model in MODELS
+        }
         one, other = values["encoder"], values["decoder"]
         if one and other:
             return one / other if upside else other / one
@@ -82,7 +121,11 @@ def _fits_ratio(reading: Reading, item: MemoNumber) -> bool:
     true = _ratio(reading)
     if true is None or item.unit not in ("x", "") or item.kind not in ("ratio", "value", "difference"):
         return False
-    if item.unit == "" and item.kind != "ratio" and not {"latency", "throughput", "relative"} & reading.memo.passages[item.passage].tags:
+    if (
+        item.unit == ""
+        and item.kind != "ratio"
+        and not {"latency", "throughput", "relative"} & reading.memo.passages[item.passage].tags
+    ):
         return False
     step = 0.5 if item.value == round(item.value) else 0.06
     return abs(abs(item.value) - true) <= max(true * RATIO_SLACK, min(step, true * 0.12))
@@ -95,7 +138,8 @@ def _quantities(reading: Reading) -> list[MemoNumber]:
         for item in reading.memo.numbers
         if item.unit in ("min", "h", "money")
         and reading.memo.passages[item.passage].section != "next"
-        and {"volume", "latency", "throughput", "recommend", "situation", "hours", "money"} & reading.memo.passages[item.passage].tags
+        and {"volume", "latency", "throughput", "recommend", "situation", "hours", "money"}
+        & reading.memo.passages[item.passage].tags
         and item.status != "course"
     ]
 
@@ -104,7 +148,11 @@ def _recommendations(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("recommend", without=("experiment",)))
     named = [place for place in found if reading.memo.passages[place].section != "next"]
     models = [place for place in reading.around(named) if {"encoder", "decoder"} & reading.memo.passages[place].tags]
-    return [place for place in named if models and reading.memo.passages[place].section in ("deployment", None, "systems", "per_class")]
+    return [
+        place
+        for place in named
+        if models and reading.memo.passages[place].section in ("deployment", None, "systems", "per_class")
+    ]
 
 
 def recommendation(reading: Reading) -> Draft:
@@ -121,13 +169,31 @@ def recommendation(reading: Reading) -> Draft:
     near = reading.around(found)
     tags = frozenset().union(*(reading.memo.passages[place].tags for place in near))
     situations = [place for place in near if "situation" in reading.memo.passages[place].tags]
-    numbers = [item for item in reading.numbers_in(near) if item.status in (*SOURCED, "derived") or item.kind == "planned"]
+    numbers = [
+        item for item in reading.numbers_in(near) if item.status in (*SOURCED, "derived") or item.kind == "planned"
+    ]
     share = reading.own(found)
     draft.part(2.0, share, found="a recommendation", missing="a recommendation", places=found)
-    draft.part(2.0, share if situations else 0.15, found="a named situation", missing="a named situation: who uses it, how many, how fast", places=situations)
+    draft.part(
+        2.0,
+        share if situations else 0.15,
+        found="a named situation",
+        missing="a named situation: who uses it, how many, how fast",
+        places=situations,
+    )
     both = len(situations) > 1 or "switch" in tags or "condition" in tags
-    draft.part(1.0, share if numbers else 0.0, found="figures that it can be acted on with", missing="figures someone could act on: a budget, a volume")
-    draft.part(1.0, share if both and situations else 0.0, found="where it would be the other model", missing="for which situation it would be the other model")
+    draft.part(
+        1.0,
+        share if numbers else 0.0,
+        found="figures that it can be acted on with",
+        missing="figures someone could act on: a budget, a volume",
+    )
+    draft.part(
+        1.0,
+        share if both and situations else 0.0,
+        found="where it would be the other model",
+        missing="for which situation it would be the other model",
+    )
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
     draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
@@ -148,18 +214,36 @@ def grounded(reading: Reading) -> Draft:
     near = reading.around(found, 2)
     at = {place: reading.memo.passages[place].tags for place in near}
     speed = [place for place in near if {"latency", "throughput", "hours", "money"} & at[place]]
-    speed_number = [place for place in speed if any(item.status in (*SOURCED, "derived") for item in reading.numbers_in([place]))]
+    speed_number = [
+        place for place in speed if any(item.status in (*SOURCED, "derived") for item in reading.numbers_in([place]))
+    ]
     quality = [place for place in near if {"rare", "common", "middle", "tier", "zero"} & at[place]]
     generic = [place for place in near if {"accuracy", "macro_f1"} & at[place]]
     share = 1.0 if reading.grounded >= 0.8 else 0.4
-    draft.part(1.5, (1.0 if speed_number else 0.5 if speed else 0.0) * share, found="your latency", missing="your latency in the reasons", places=speed_number or speed)
+    draft.part(
+        1.5,
+        (1.0 if speed_number else 0.5 if speed else 0.0) * share,
+        found="your latency",
+        missing="your latency in the reasons",
+        places=speed_number or speed,
+    )
     credit = 1.0 if quality and reading.numbers_in(quality) else 0.6 if quality or generic else 0.0
     draft.part(1.5, credit * share, found="your quality by tier", missing="your tiers in the reasons", places=quality)
     gives = [place for place in near if "give_up" in at[place]]
     draft.part(1.0, share if gives else 0.0, found="what it gives up", missing="what it gives up", places=gives)
     switches = [place for place in near if "switch" in at[place] or {"condition", "threshold"} <= at[place]]
-    numbered = [place for place in switches if reading.numbers_in([place]) or any(char.isdigit() for char in reading.memo.passages[place].text)]
-    draft.part(1.0, (1.0 if numbered else 0.6 if switches else 0.0) * share, found="what would change it", missing="what would change it, with a number", places=numbered or switches)
+    numbered = [
+        place
+        for place in switches
+        if reading.numbers_in([place]) or any(char.isdigit() for char in reading.memo.passages[place].text)
+    ]
+    draft.part(
+        1.0,
+        (1.0 if numbered else 0.6 if switches else 0.0) * share,
+        found="what would change it",
+        missing="what would change it, with a number",
+        places=numbered or switches,
+    )
     if not speed:
         draft.cap(2.0, "the recommendation does not mention latency")
     draft.not_judged.append("Whether the recommendation follows from the evidence.")

@@ -65,12 +65,18 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     if draft.reading.memo.language == "other":
         low, high = min(low, middle) / 2, max(high, float(criterion.max))
         draft.not_judged.append("The memo's language is not one that this program reads: only numbers were looked at.")
-    bounds = _bounds(_in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step), criterion.max, step)
+    bounds = _bounds(
+        _in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step), criterion.max, step
+    )
     return Suggestion(
         low=bounds[0],
         high=bounds[1],
         state=_state(draft, criterion),
-        confidence="firm" if draft.firm and draft.reading.memo.language != "other" else "likely" if draft.spread <= float(criterion.max) / 5 else "open",
+        confidence="firm"
+        if draft.firm and draft.reading.memo.language != "other"
+        else "likely"
+        if draft.spread <= float(criterion.max) / 5
+        else "open",
         seen=tuple(dict.fromkeys(draft.seen)),
         missing=tuple(dict.fromkeys(draft.missing)),
         not_judged=tuple(dict.fromkeys(draft.not_judged)),

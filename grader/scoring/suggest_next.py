@@ -10,8 +10,10 @@ from grader.scoring.suggest_reading import Reading
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
 _DIGIT = re.compile(r"\d")
 _CHANGE = re.compile(
-    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|llm|1\.5b|epochs? (?:to|from)|class weights?|"
-    r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|temperature|sampl\w*|label\w*)\b|增加|合成"
+    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
+    r"llm|1\.5b|epochs? (?:to|from)|class weights?|"
+    r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|"
+    r"temperature|sampl\w*|label\w*)\b|增加|合成"
 )
 
 
@@ -20,7 +22,15 @@ def _home(reading: Reading) -> list[int]:
     mine = [index for index, item in reading.written() if item.section == "next"]
     if mine:
         return mine
-    return reading.around(reading.find("bottleneck") + [place for place in reading.find("experiment", ("fixed", "threshold", "wish")) if reading.memo.passages[place].section is None], 2)
+    return reading.around(
+        reading.find("bottleneck")
+        + [
+            place
+            for place in reading.find("experiment", ("fixed", "threshold", "wish"))
+            if reading.memo.passages[place].section is None
+        ],
+        2,
+    )
 
 
 def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
@@ -31,7 +41,13 @@ def _wishes(reading: Reading, home: list[int]) -> bool:
     """A list of wishes: several of the usual ones, and no design."""
     tags = _tags(reading, home)
     text = " ".join(reading.memo.passages[place].text.lower() for place in home)
-    count = len(re.findall(r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|augmentation|learning rate|rank|preprocess|rlhf|retrieval", text))
+    count = len(
+        re.findall(
+            r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|"
+            r"augmentation|learning rate|rank|preprocess|rlhf|retrieval",
+            text,
+        )
+    )
     return count >= 2 and not {"fixed", "threshold"} <= tags
 
 
@@ -44,7 +60,13 @@ def bottleneck(reading: Reading) -> Draft:
     credit = reading.own(named) if named else 0.5 if implied else 0.0
     draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)]
-    draft.part(2.25, 1.0 if shown else 0.0, found="an own result that shows it", missing="the number of yours that shows it", places=shown)
+    draft.part(
+        2.25,
+        1.0 if shown else 0.0,
+        found="an own result that shows it",
+        missing="the number of yours that shows it",
+        places=shown,
+    )
     if _wishes(reading, home):
         draft.cap(1.0, "a list of wishes rather than one bottleneck")
     draft.points *= 1.0 if reading.grounded >= 1 else 0.6
@@ -55,8 +77,16 @@ def bottleneck(reading: Reading) -> Draft:
 def _shows(reading: Reading, place: int) -> bool:
     """An own figure or a clearly named finding stands here, not a plan."""
     item = reading.memo.passages[place]
-    told = ("agrees", "rounded", "derived", "unsourced") if {"zero", "rare"} & item.tags else ("agrees", "rounded", "derived")
-    numbers = [number for number in reading.numbers_in([place]) if number.kind == "value" and number.status in told and number.metric is not None]
+    told = (
+        ("agrees", "rounded", "derived", "unsourced")
+        if {"zero", "rare"} & item.tags
+        else ("agrees", "rounded", "derived")
+    )
+    numbers = [
+        number
+        for number in reading.numbers_in([place])
+        if number.kind == "value" and number.status in told and number.metric is not None
+    ]
     return bool(numbers) or ("open" in item.tags and "bottleneck" not in item.tags) or "task_type" in item.text
 
 
@@ -66,10 +96,27 @@ def experiment(reading: Reading) -> Draft:
     home = _home(reading)
     planned = [place for place in home if "experiment" in reading.memo.passages[place].tags]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
-    changed = [place for place in home if _CHANGE.search(reading.memo.passages[place].text.lower()) and ("experiment" in reading.memo.passages[place].tags or "fixed" in reading.memo.passages[place].tags)]
-    draft.part(1.75, reading.own(changed) if planned or changed else 0.0, found="what is changed", missing="what exactly is changed, and by how much", places=changed)
+    changed = [
+        place
+        for place in home
+        if _CHANGE.search(reading.memo.passages[place].text.lower())
+        and ("experiment" in reading.memo.passages[place].tags or "fixed" in reading.memo.passages[place].tags)
+    ]
+    draft.part(
+        1.75,
+        reading.own(changed) if planned or changed else 0.0,
+        found="what is changed",
+        missing="what exactly is changed, and by how much",
+        places=changed,
+    )
     fixed = [place for place in home if "fixed" in reading.memo.passages[place].tags]
-    draft.part(1.75, 1.0 if fixed and (planned or changed) else 0.0, found="what is held fixed", missing="what is held fixed", places=fixed)
+    draft.part(
+        1.75,
+        1.0 if fixed and (planned or changed) else 0.0,
+        found="what is held fixed",
+        missing="what is held fixed",
+        places=fixed,
+    )
     if _wishes(reading, home):
         draft.cap(1.0, "several ideas, none of them designed")
     draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
@@ -81,13 +128,36 @@ def decision(reading: Reading) -> Draft:
     """5c: metric, threshold, what is done on either side."""
     draft = Draft(reading, spread=0.5)
     home = _home(reading)
-    metric = [place for place in home if set(METRIC) & reading.memo.passages[place].tags and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))]
+    metric = [
+        place
+        for place in home
+        if set(METRIC) & reading.memo.passages[place].tags
+        and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
+    ]
     draft.part(1.0, 1.0 if metric else 0.0, found="a metric", missing="the metric that decides", places=metric)
-    threshold = [place for place in home if "threshold" in reading.memo.passages[place].tags and _has_limit(reading, place)]
-    draft.part(1.5, 1.0 if threshold else 0.0, found="a value that decides", missing="the value you expect or require", places=threshold)
-    sides = [place for place in reading.around(threshold) if "both_sides" in reading.memo.passages[place].tags] if threshold else []
+    threshold = [
+        place for place in home if "threshold" in reading.memo.passages[place].tags and _has_limit(reading, place)
+    ]
+    draft.part(
+        1.5,
+        1.0 if threshold else 0.0,
+        found="a value that decides",
+        missing="the value you expect or require",
+        places=threshold,
+    )
+    sides = (
+        [place for place in reading.around(threshold) if "both_sides" in reading.memo.passages[place].tags]
+        if threshold
+        else []
+    )
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
-    draft.part(1.5, 1.0 if sides else 0.5 if several else 0.0, found="what is done on either side", missing="what you do above and below it", places=sides)
+    draft.part(
+        1.5,
+        1.0 if sides else 0.5 if several else 0.0,
+        found="what is done on either side",
+        missing="what you do above and below it",
+        places=sides,
+    )
     if reading.grounded < 0.8:
         draft.points *= 0.7
     draft.not_judged.append("Whether the rule would decide anything.")
@@ -97,7 +167,11 @@ def decision(reading: Reading) -> Draft:
 def _has_limit(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     words = {"condition", "expectation", "both_sides"} & item.tags or re.search(r"[<>≥≤]", item.text)
-    limits = [number for number in reading.numbers_in([place]) if number.kind in ("planned", "difference") or 0 < abs(number.value) < 1 or number.unit in ("%", "points")]
+    limits = [
+        number
+        for number in reading.numbers_in([place])
+        if number.kind in ("planned", "difference") or 0 < abs(number.value) < 1 or number.unit in ("%", "points")
+    ]
     return bool(words and limits)
 
 
@@ -105,10 +179,26 @@ def feasible(reading: Reading) -> Draft:
     """5d: what it costs, or why this one."""
     draft = Draft(reading, spread=0.5)
     home = _home(reading)
-    cost = [place for place in home if "cost" in reading.memo.passages[place].tags and {"hours", "hardware", "money", "cost"} & reading.memo.passages[place].tags and not _only_word(reading, place)]
-    draft.part(1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost)
-    other = [place for place in home if "alternative" in reading.memo.passages[place].tags and _rules_out(reading, place)]
-    draft.part(0.75, 1.0 if other else 0.0, found="why this one rather than the next best", missing="why this one rather than the next best", places=other)
+    cost = [
+        place
+        for place in home
+        if "cost" in reading.memo.passages[place].tags
+        and {"hours", "hardware", "money", "cost"} & reading.memo.passages[place].tags
+        and not _only_word(reading, place)
+    ]
+    draft.part(
+        1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost
+    )
+    other = [
+        place for place in home if "alternative" in reading.memo.passages[place].tags and _rules_out(reading, place)
+    ]
+    draft.part(
+        0.75,
+        1.0 if other else 0.0,
+        found="why this one rather than the next best",
+        missing="why this one rather than the next best",
+        places=other,
+    )
     if reading.grounded < 0.6:
         draft.points *= 0.5
     return draft
@@ -123,4 +213,7 @@ def _only_word(reading: Reading, place: int) -> bool:
 
 def _rules_out(reading: Reading, place: int) -> bool:
     text = reading.memo.passages[place].text.lower()
-    return re.search(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ", text) is not None
+    return (
+        re.search(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ", text)
+        is not None
+    )

@@ -95,8 +95,16 @@ class Reading:
         if exact is not None:
             return Quoted(1.0, exact)
         mine = [item for item in self.memo.numbers if _is_about(item, model, metric, run)]
-        for status, credit in (("agrees", 1.0), ("rounded", 1.0), ("contradicts", 0.2), ("unsourced", 1 / 3), ("course", 1 / 6)):
-            found = next((item for item in mine if item.status == status and (status not in SOURCED or not item.keys)), None)
+        for status, credit in (
+            ("agrees", 1.0),
+            ("rounded", 1.0),
+            ("contradicts", 0.2),
+            ("unsourced", 1 / 3),
+            ("course", 1 / 6),
+        ):
+            found = next(
+                (item for item in mine if item.status == status and (status not in SOURCED or not item.keys)), None
+            )
             if found is not None:
                 return Quoted(credit, found)
         return NOT_GIVEN
@@ -123,19 +131,28 @@ class Reading:
     @cached_property
     def own_figures(self) -> int:
         """How many different outputs the memo quotes."""
-        telling = [item for item in self.memo.numbers if item.status in SOURCED and len(_DIGITS.sub("", item.text).lstrip("0")) >= 3]
+        telling = [
+            item
+            for item in self.memo.numbers
+            if item.status in SOURCED and len(_DIGITS.sub("", item.text).lstrip("0")) >= 3
+        ]
         return len({key for item in telling for key in item.keys if not key.startswith("-")})
 
     @cached_property
     def unsourced(self) -> float:
         """Share of its result figures that no output holds."""
-        results = [item for item in self.memo.numbers if item.kind == "value" and item.status != "untraced" and item.status != "course"]
+        results = [
+            item
+            for item in self.memo.numbers
+            if item.kind == "value" and item.status != "untraced" and item.status != "course"
+        ]
         wrong = [item for item in results if item.status in ("unsourced", "contradicts") and item.metric is not None]
         return len(wrong) / len(results) if results else 0.0
 
     @cached_property
     def grounded(self) -> float:
-        """How far reasoning can rest on own results: 1 with own figures, 0.75 where most have no source, 0.45 with hardly any."""
+        """How far reasoning can rest on own results: 1 with own figures, 0.75 where most have no source, 0.45 with "
+        "hardly any."""
         if self.memo.outputs and self.own_figures >= 4 and self.unsourced <= 0.6:
             return 1.0
         telling = [item for item in self.memo.numbers if len(_DIGITS.sub("", item.text).lstrip("0")) >= 2]

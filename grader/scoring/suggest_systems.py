@@ -1,4 +1,5 @@
-"""Suggestions for the systems-level comparison: aggregates, how the models differ, parameter efficiency, interpretation."""
+"""Suggestions for the systems-level comparison: aggregates, how the models differ, parameter efficiency, "
+"interpretation."""
 
 from __future__ import annotations
 
@@ -7,7 +8,12 @@ from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import Quoted, Reading
 
 MODELS: tuple[Role, ...] = ("encoder", "decoder")
-AGGREGATES = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "number of zero-F1 classes"), ("trainable", "trainable parameters"))
+AGGREGATES = (
+    ("accuracy", "accuracy"),
+    ("macro_f1", "macro F1"),
+    ("zero_f1_classes", "number of zero-F1 classes"),
+    ("trainable", "trainable parameters"),
+)
 
 
 def note(draft: Draft, what: str, quoted: Quoted) -> None:
@@ -35,7 +41,9 @@ def aggregates(reading: Reading) -> Draft:
             note(draft, f"{model}: {name}", quoted)
             credits.append(quoted.credit)
         worth = 1.25 * (0.65 if any(credit == 0.2 for credit in credits) else 1.0)
-        draft.part(worth, sum(credits) / 2, found=f"{name} of both models", missing=f"{name} of both models, from your own run")
+        draft.part(
+            worth, sum(credits) / 2, found=f"{name} of both models", missing=f"{name} of both models, from your own run"
+        )
     draft.part(
         1.0,
         _baseline(reading) * (1.0 if draft.points >= 1 else 0.0),
@@ -48,9 +56,17 @@ def aggregates(reading: Reading) -> Draft:
 
 
 def _baseline(reading: Reading) -> float:
-    at = {place for place in reading.find("full_ft")} | {place for place, item in reading.written() if item.section == "systems"}
-    weeks = [item for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output and item.passage in at]
-    other = [item for item in reading.numbers_in(reading.find("full_ft")) if item.status in ("unsourced", "agrees", "rounded")]
+    at = set(reading.find("full_ft")) | {place for place, item in reading.written() if item.section == "systems"}
+    weeks = [
+        item
+        for item in reading.memo.numbers
+        if item.status == "course" and "full fine-tuning" in item.output and item.passage in at
+    ]
+    other = [
+        item
+        for item in reading.numbers_in(reading.find("full_ft"))
+        if item.status in ("unsourced", "agrees", "rounded")
+    ]
     return 1.0 if weeks or (other and reading.find("full_ft", ("accuracy", "macro_f1"))) else 0.0
 
 
@@ -58,7 +74,9 @@ def _no_source(draft: Draft) -> None:
     """Outputs that hold nothing at all leave the question to a person."""
     if draft.reading.memo.outputs == 0 and draft.points > 0:
         draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append("The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen.")
+        draft.not_judged.append(
+            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
+        )
 
 
 def differences(reading: Reading) -> Draft:
@@ -71,17 +89,41 @@ def differences(reading: Reading) -> Draft:
     sizes = [item for item in reading.memo.numbers if item.value in (149e6, 494e6)]
     size = reading.find("size", ("encoder", "decoder", "not_controlled"))
     credit = min(1.0, 0.5 * len({item.value for item in sizes})) if sizes else 0.4 if size else 0.0
-    draft.part(0.8, credit * reading.own([item.passage for item in sizes] or size), found="the sizes", missing="the sizes (149M, 494M)", places=[item.passage for item in sizes])
+    draft.part(
+        0.8,
+        credit * reading.own([item.passage for item in sizes] or size),
+        found="the sizes",
+        missing="the sizes (149M, 494M)",
+        places=[item.passage for item in sizes],
+    )
     tokens = [item for item in reading.memo.numbers if item.value in (2e12, 18e12)]
     exposure = reading.find("exposure")
     credit = min(1.0, 0.5 * len({item.value for item in tokens})) if tokens else 0.4 if exposure else 0.0
-    draft.part(0.8, credit * reading.own(exposure), found="the pretraining", missing="the pretraining (2T, 18T tokens)", places=exposure)
+    draft.part(
+        0.8,
+        credit * reading.own(exposure),
+        found="the pretraining",
+        missing="the pretraining (2T, 18T tokens)",
+        places=exposure,
+    )
     topics = ("architecture", "size", "exposure")
-    used = [place for place in reading.prose(reading.find(topics, ("test_of", "reason", "mechanism"), without=("weighted", "trainable"))) if reading.memo.passages[place].section not in ("per_class", "weighting", "next")]
+    used = [
+        place
+        for place in reading.prose(
+            reading.find(topics, ("test_of", "reason", "mechanism"), without=("weighted", "trainable"))
+        )
+        if reading.memo.passages[place].section not in ("per_class", "weighting", "next")
+    ]
     listed = reading.prose(reading.find(topics, "not_controlled"))
     table = not reading.prose([index for index, _ in reading.written()])
     used_credit = min(1.0, 0.4 * len(used) + (0.4 if listed else 0.0)) * reading.own(used + listed)
-    draft.part(2.5, used_credit * reading.grounded if draft.points else 0.0, found="used to read the results", missing="what the differences have to do with these results", places=used or listed)
+    draft.part(
+        2.5,
+        used_credit * reading.grounded if draft.points else 0.0,
+        found="used to read the results",
+        missing="what the differences have to do with these results",
+        places=used or listed,
+    )
     if table:
         draft.points *= 0.6
     draft.not_judged.append("Whether the differences are really connected with the results.")
@@ -94,16 +136,38 @@ def efficiency(reading: Reading) -> Draft:
     both = [place for place in reading.find("holds", "full_ft") if reading.numbers_in([place])]
     figures = reading.quoted("encoder", "macro_f1").credit + reading.quoted("encoder", "accuracy").credit
     credit = reading.own(both) if both and figures >= 0.6 else 0.25 if _baseline(reading) and figures >= 1 else 0.0
-    draft.part(1.5, credit, found="LoRA held against full fine-tuning", missing="does quality hold? Both figures side by side", places=both)
+    draft.part(
+        1.5,
+        credit,
+        found="LoRA held against full fine-tuning",
+        missing="does quality hold? Both figures side by side",
+        places=both,
+    )
     counts = [item for item in reading.memo.numbers if item.metric == "trainable" and item.value > 1e5]
-    shares = [item for item in reading.memo.numbers if item.unit == "%" and (item.metric == "trainable" or "share of trained" in item.output)]
+    shares = [
+        item
+        for item in reading.memo.numbers
+        if item.unit == "%" and (item.metric == "trainable" or "share of trained" in item.output)
+    ]
     told = reading.prose(reading.find("absolute"))
     credit = 1.0 if told and shares else 0.5 if counts and shares else 0.0
-    draft.part(1.0, credit, found="absolute count beside the share", missing="the absolute count beside the per cent, and why the two differ", places=told)
+    draft.part(
+        1.0,
+        credit,
+        found="absolute count beside the share",
+        missing="the absolute count beside the per cent, and why the two differ",
+        places=told,
+    )
     buys = reading.prose(reading.find("buys", without=("experiment", "bottleneck", "weighted")))
-    concrete = [place for place in buys if reading.numbers_in([place]) or {"full_ft", "holds", "reason"} & reading.memo.passages[place].tags]
+    concrete = [
+        place
+        for place in buys
+        if reading.numbers_in([place]) or {"full_ft", "holds", "reason"} & reading.memo.passages[place].tags
+    ]
     credit = reading.own(buys) * (1.0 if concrete else 0.6) * max(reading.grounded, 0.5)
-    draft.part(1.5, credit, found="what the saving buys", missing="what it buys: checkpoint, memory, merging", places=buys)
+    draft.part(
+        1.5, credit, found="what the saving buys", missing="what it buys: checkpoint, memory, merging", places=buys
+    )
     return draft
 
 
@@ -113,14 +177,34 @@ def interpretation(reading: Reading) -> Draft:
     both = reading.prose(reading.find("accuracy", ("macro_f1", "zero"), "explains_metrics"))
     near = reading.prose(reading.find(("accuracy", "macro_f1"), "explains_metrics"))
     credit = reading.own(both or near) * (1.0 if both or len(near) > 1 else 0.75)
-    draft.part(2.0, credit * max(reading.grounded, 0.5), found="accuracy and macro F1 read apart", missing="what accuracy hides and macro F1 shows", places=both or near)
-    guesses = [place for place in reading.prose(reading.find("hypothesis", anywhere=True)) if _is_overall(reading, place)]
+    draft.part(
+        2.0,
+        credit * max(reading.grounded, 0.5),
+        found="accuracy and macro F1 read apart",
+        missing="what accuracy hides and macro F1 shows",
+        places=both or near,
+    )
+    guesses = [
+        place for place in reading.prose(reading.find("hypothesis", anywhere=True)) if _is_overall(reading, place)
+    ]
     told = [place for place in reading.around(guesses) if {"verdict", "exception"} & reading.memo.passages[place].tags]
     inside = [place for place in guesses if reading.memo.passages[place].memo]
     credit = 1.0 if inside and told else 0.4 if inside else 0.2 if guesses else 0.0
-    draft.part(1.5, credit * reading.grounded, found="the own prediction held against the result", missing="your prediction from before, and how it turned out", places=inside)
+    draft.part(
+        1.5,
+        credit * reading.grounded,
+        found="the own prediction held against the result",
+        missing="your prediction from before, and how it turned out",
+        places=inside,
+    )
     open_ = reading.prose(reading.find("not_controlled"))
-    draft.part(1.5, reading.own(open_) * max(reading.grounded, 0.6), found="not a controlled experiment", missing="why this is no controlled experiment", places=open_)
+    draft.part(
+        1.5,
+        reading.own(open_) * max(reading.grounded, 0.6),
+        found="not a controlled experiment",
+        missing="why this is no controlled experiment",
+        places=open_,
+    )
     draft.not_judged.append("Whether the reading of the two metrics is right.")
     return draft
 
@@ -129,4 +213,6 @@ def _is_overall(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     if item.section in ("weighting", "next", "per_class") or {"weighted", "test_of"} <= item.tags:
         return False
-    return "weighted" not in item.tags and bool({"encoder", "decoder", "accuracy", "macro_f1", "before", "verdict"} & item.tags)
+    return "weighted" not in item.tags and bool(
+        {"encoder", "decoder", "accuracy", "macro_f1", "before", "verdict"} & item.tags
+    )

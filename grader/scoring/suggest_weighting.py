@@ -13,7 +13,11 @@ METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes
 def _hypotheses(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("hypothesis", section="weighting", anywhere=True))
     found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
-    return [place for place in dict.fromkeys(found) if "verdict" not in reading.memo.passages[place].tags or "before" in reading.memo.passages[place].tags]
+    return [
+        place
+        for place in dict.fromkeys(found)
+        if "verdict" not in reading.memo.passages[place].tags or "before" in reading.memo.passages[place].tags
+    ]
 
 
 def hypothesis(reading: Reading) -> Draft:
@@ -29,14 +33,36 @@ def hypothesis(reading: Reading) -> Draft:
     first = reading.memo.passages[found[0]]
     before = "before" in tags or not _results_before(reading, found[0])
     share = reading.own(found)
-    draft.part(1.5, share if before else 0.7 * share, found="an expectation on weighting", missing="said clearly that it was held before the run", places=found)
+    draft.part(
+        1.5,
+        share if before else 0.7 * share,
+        found="an expectation on weighting",
+        missing="said clearly that it was held before the run",
+        places=found,
+    )
     reason = {"reason", "mechanism"} & first.tags or "reason" in tags
-    draft.part(1.0, share if reason or "week2" in first.tags or "encoder" in first.tags else 0.0, found="a reason for it", missing="a reason for the expectation")
+    draft.part(
+        1.0,
+        share if reason or "week2" in first.tags or "encoder" in first.tags else 0.0,
+        found="a reason for it",
+        missing="a reason for the expectation",
+    )
     mechanism = "mechanism" in first.tags or ("mechanism" in tags and "reason" in tags)
-    draft.part(1.5, share if mechanism else 0.0, found="a mechanism is named", missing="a mechanism: what do the weights change in training?")
-    sized = [item for item in reading.numbers_in([*found[:1]]) if item.kind in ("planned", "difference") or item.unit in ("%", "points")]
+    draft.part(
+        1.5,
+        share if mechanism else 0.0,
+        found="a mechanism is named",
+        missing="a mechanism: what do the weights change in training?",
+    )
+    sized = [
+        item
+        for item in reading.numbers_in([*found[:1]])
+        if item.kind in ("planned", "difference") or item.unit in ("%", "points")
+    ]
     sized = sized or [item for item in reading.numbers_in(found[:1]) if 0 < abs(item.value) < 1]
-    draft.part(1.0, 1.0 if sized else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong")
+    draft.part(
+        1.0, 1.0 if sized else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
+    )
     if reading.grounded < 0.7:
         draft.points *= 0.75
     return draft
@@ -46,7 +72,9 @@ def _results_before(reading: Reading, place: int) -> bool:
     """Results of the weighted run stand before the hypothesis in the same section."""
     home = reading.memo.passages[place].section
     return any(
-        item.passage < place and reading.memo.passages[item.passage].section == home and any("/weighted/" in key for key in item.keys)
+        item.passage < place
+        and reading.memo.passages[item.passage].section == home
+        and any("/weighted/" in key for key in item.keys)
         for item in reading.memo.numbers
         if home is not None
     )
@@ -69,7 +97,9 @@ def weighted_result(reading: Reading) -> Draft:
         draft.not_judged.append("No output of a weighted run was recognised: if there is none, this earns nothing.")
     elif draft.points and reading.memo.outputs == 0:
         draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append("The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen.")
+        draft.not_judged.append(
+            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
+        )
     return draft
 
 
@@ -79,16 +109,37 @@ def transfer(reading: Reading) -> Draft:
     weeks = [item for item in reading.memo.numbers if item.status == "course" and item.output.startswith("week 2")]
     mentions = reading.find("week2") + reading.find("encoder", "weighted")
     places = [item.passage for item in weeks] or mentions
-    beside = {item.passage for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output}
-    weeks = [item for item in weeks if item.passage in beside or reading.around([item.passage]) and "week2" in _tags(reading, reading.around([item.passage]))]
+    beside = {
+        item.passage for item in reading.memo.numbers if item.status == "course" and "full fine-tuning" in item.output
+    }
+    weeks = [
+        item
+        for item in weeks
+        if item.passage in beside
+        or (reading.around([item.passage]) and "week2" in _tags(reading, reading.around([item.passage])))
+    ]
     credit = reading.own(places) if weeks else 0.35 if reading.find("week2") else 0.0
     draft.part(1.5, credit, found="week 2's figures", missing="the encoder's figures of week 2", places=places)
     compared = [place for place in reading.prose(reading.around(places)) if _is_relative(reading, place)]
-    hinted = reading.prose([place for place in reading.around(places) if {"relative", "gap", "holds", "condition"} & reading.memo.passages[place].tags])
-    loosely = reading.prose([place for place in places if {"week2"} & reading.memo.passages[place].tags and draft.points > 1])
+    hinted = reading.prose(
+        [
+            place
+            for place in reading.around(places)
+            if {"relative", "gap", "holds", "condition"} & reading.memo.passages[place].tags
+        ]
+    )
+    loosely = reading.prose(
+        [place for place in places if {"week2"} & reading.memo.passages[place].tags and draft.points > 1]
+    )
     share = 1.0 if compared else 0.6 if hinted else 0.35 if loosely else 0.0
     known = reading.quoted("decoder", "macro_f1", run="weighted").credit >= 1
-    draft.part(2.5, share * (1.0 if known else 0.3), found="both changes on one scale", missing="both changes on one scale: relative, or tier by tier", places=compared or hinted)
+    draft.part(
+        2.5,
+        share * (1.0 if known else 0.3),
+        found="both changes on one scale",
+        missing="both changes on one scale: relative, or tier by tier",
+        places=compared or hinted,
+    )
     return draft
 
 
@@ -97,7 +148,11 @@ def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
 
 
 def _is_relative(reading: Reading, place: int) -> bool:
-    own = [item for item in reading.numbers_in([place]) if item.unit == "%" and item.status in ("derived", "course", "untraced", "unsourced") and item.value != 56.6]
+    own = [
+        item
+        for item in reading.numbers_in([place])
+        if item.unit == "%" and item.status in ("derived", "course", "untraced", "unsourced") and item.value != 56.6
+    ]
     tiers = {"rare", "common", "tier"} & reading.memo.passages[place].tags and len(reading.numbers_in([place])) >= 2
     return len(own) >= 2 or bool(own and "week2" not in reading.memo.passages[place].tags) or bool(tiers)
 
@@ -105,20 +160,46 @@ def _is_relative(reading: Reading, place: int) -> bool:
 def weighting_explained(reading: Reading) -> Draft:
     """2d: verdict on the hypothesis, explanation tied to evidence, worth taking or not."""
     draft = Draft(reading, spread=1.5)
-    home = [place for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open"), anywhere=True) if _about_weighting(reading, place)]
+    home = [
+        place
+        for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open"), anywhere=True)
+        if _about_weighting(reading, place)
+    ]
     home = reading.prose(home)
     tags = {place: reading.memo.passages[place].tags for place in home}
     verdict = [place for place in home if "verdict" in tags[place]]
-    draft.part(1.5, reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict), found="a verdict on the hypothesis", missing="did your hypothesis hold?", places=verdict)
-    why = [place for place in home if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]]
+    draft.part(
+        1.5,
+        reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict),
+        found="a verdict on the hypothesis",
+        missing="did your hypothesis hold?",
+        places=verdict,
+    )
+    why = [
+        place
+        for place in home
+        if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]
+    ]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
     hedged = [place for place in why if {"hedge", "open"} & tags[place]]
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
         credit = 0.3
-    draft.part(3.0, credit * reading.own(why or tied), found="an explanation", missing="an explanation that your own output speaks for", places=why or tied)
+    draft.part(
+        3.0,
+        credit * reading.own(why or tied),
+        found="an explanation",
+        missing="an explanation that your own output speaks for",
+        places=why or tied,
+    )
     worth = [place for place in home if "worth" in tags[place]]
-    draft.part(1.5, reading.own(worth), found="whether the trade is worth it", missing="would you take the trade?", places=worth)
+    draft.part(
+        1.5,
+        reading.own(worth),
+        found="whether the trade is worth it",
+        missing="would you take the trade?",
+        places=worth,
+    )
     draft.points *= max(reading.grounded, 0.4)
     draft.not_judged.append("Whether the explanation follows from the evidence; whether a hedge is reasoning.")
     return draft
@@ -131,7 +212,10 @@ def _about_weighting(reading: Reading, place: int) -> bool:
 
 def _own_evidence(reading: Reading, place: int) -> bool:
     """A tier figure of an own run stands here."""
-    return any(item.status in SOURCED and any(key.split("/")[2] == "f1" for key in item.keys) for item in reading.numbers_in([place]))
+    return any(
+        item.status in SOURCED and any(key.split("/")[2] == "f1" for key in item.keys)
+        for item in reading.numbers_in([place])
+    )
 
 
 def has_weighted_output(numbers: tuple[Number, ...]) -> bool:

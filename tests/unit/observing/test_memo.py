@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.builders_memos import assignment, cells, document, entries, evidence_of, outputs, rubric
 
 from grader.model.evidence import Evidence
 from grader.model.memo import Memo
 from grader.model.observation import Observations
 from grader.observing.memo import read_memo, sentences
+from tests.builders_memos import assignment, cells, document, entries, evidence_of, outputs, rubric
 
 SYSTEMS = "The encoder reaches 0.5512 accuracy and 0.2014 macro F1, the decoder 0.5871 and 0.2694."
 WEIGHTING = "With class weights the decoder's macro F1 goes from 0.2694 to 0.2831."
@@ -19,17 +19,63 @@ TEXTS = (SYSTEMS, WEIGHTING, CLASSES, DEPLOYMENT, NEXT)
 IDS = ("systems", "weighting", "per_class", "deployment", "next")
 
 HEADINGS = {
-    "as in the starter": [f"## {n}. {t}" for n, t in enumerate(("Systems-level comparison", "Class weighting on the decoder", "Per-class analysis", "Latency and deployment", "What I would do next"), 1)],
-    "html": [f"<h3>{t}</h3>" for t in ("Systems comparison", "Class weighting", "Per-class analysis", "Latency + deployment", "Next steps")],
+    "as in the starter": [
+        f"## {n}. {t}"
+        for n, t in enumerate(
+            (
+                "Systems-level comparison",
+                "Class weighting on the decoder",
+                "Per-class analysis",
+                "Latency and deployment",
+                "What I would do next",
+            ),
+            1,
+        )
+    ],
+    "html": [
+        f"<h3>{t}</h3>"
+        for t in ("Systems comparison", "Class weighting", "Per-class analysis", "Latency + deployment", "Next steps")
+    ],
     "bold": [f"**{n}. {t}**" for n, t in enumerate(("Systems-level", "Weighting", "Per class", "Latency", "Next"), 1)],
-    "bold with text after it": ["**Systems comparison:**", "**Class weighting:**", "**Rare vs common:**", "**Latency & deployment:**", "**What I'd do next:**"],
+    "bold with text after it": [
+        "**Systems comparison:**",
+        "**Class weighting:**",
+        "**Rare vs common:**",
+        "**Latency & deployment:**",
+        "**What I'd do next:**",
+    ],
     "labels": [f"Section {n}: {t}" for n, t in enumerate(("Comparison", "Weights", "Classes", "Speed", "Outlook"), 1)],
-    "brackets": [f"{n}) {t}" for n, t in enumerate(("Systems", "Class weighting", "Rare vs. common", "Deployment", "Next experiment"), 1)],
-    "dashes": [f"{n} - {t}" for n, t in enumerate(("Overall results", "Did weighting transfer?", "Where they differ", "What to deploy", "Next steps"), 1)],
+    "brackets": [
+        f"{n}) {t}"
+        for n, t in enumerate(("Systems", "Class weighting", "Rare vs. common", "Deployment", "Next experiment"), 1)
+    ],
+    "dashes": [
+        f"{n} - {t}"
+        for n, t in enumerate(
+            ("Overall results", "Did weighting transfer?", "Where they differ", "What to deploy", "Next steps"), 1
+        )
+    ],
     "numbers alone": [f"### {n}" for n in range(1, 6)],
-    "roman": [f"## {n}. {t}" for n, t in zip(("I", "II", "III", "IV", "V"), ("Systems", "Weighting", "Tiers", "Latency", "Next"), strict=True)],
-    "german": ["## Systemvergleich", "## Klassengewichtung", "## Analyse nach Klassen", "## Latenz und Einsatz", "## Nächste Schritte"],
-    "spanish": ["## Comparación de sistemas", "## Ponderación de clases", "## Análisis por clase", "## Latencia y despliegue", "## Próximos pasos"],
+    "roman": [
+        f"## {n}. {t}"
+        for n, t in zip(
+            ("I", "II", "III", "IV", "V"), ("Systems", "Weighting", "Tiers", "Latency", "Next"), strict=True
+        )
+    ],
+    "german": [
+        "## Systemvergleich",
+        "## Klassengewichtung",
+        "## Analyse nach Klassen",
+        "## Latenz und Einsatz",
+        "## Nächste Schritte",
+    ],
+    "spanish": [
+        "## Comparación de sistemas",
+        "## Ponderación de clases",
+        "## Análisis por clase",
+        "## Latencia y despliegue",
+        "## Próximos pasos",
+    ],
     "chinese": ["## 一、系统层面比较", "## 二、类别加权", "## 三、逐类分析", "## 四、延迟与部署", "## 五、下一步"],
 }
 
@@ -69,7 +115,12 @@ def test_a_memo_without_any_heading_is_read_by_what_it_says() -> None:
 
 
 def test_two_sections_under_one_heading_share_it() -> None:
-    memo = read(cells(f"## Systems comparison and class weighting\n\n{SYSTEMS}\n\n{WEIGHTING}\n\n## Per-class analysis\n\n{CLASSES}"))
+    memo = read(
+        cells(
+            f"## Systems comparison and class weighting\n\n{SYSTEMS}\n\n{WEIGHTING}\n\n## Per-class "
+            f"analysis\n\n{CLASSES}"
+        )
+    )
     parts = {part.id: part for part in memo.parts}
     assert parts["weighting"].shared_with == ("systems",)
     assert parts["weighting"].found == parts["systems"].found == "heading"
@@ -78,14 +129,28 @@ def test_two_sections_under_one_heading_share_it() -> None:
 
 
 def test_lab_headings_do_not_steal_the_memos() -> None:
-    lab = "### Latency\n\nTiming loop below.\n\n<!-- cell -->\n\n### Class weights on the decoder\n\nsqrt weights.\n\n<!-- cell -->\n\n"
-    memo = read(cells(lab + "# Memo\n\n" + "\n\n".join(f"{h}\n\n{t}" for h, t in zip(HEADINGS["as in the starter"], TEXTS, strict=True))))
+    lab = (
+        "### Latency\n\nTiming loop below.\n\n<!-- cell -->\n\n### Class weights on the decoder\n\nsqrt "
+        "weights.\n\n<!-- cell -->\n\n"
+    )
+    memo = read(
+        cells(
+            lab
+            + "# Memo\n\n"
+            + "\n\n".join(f"{h}\n\n{t}" for h, t in zip(HEADINGS["as in the starter"], TEXTS, strict=True))
+        )
+    )
     assert all(not item.memo for item in memo.passages if item.text in ("Timing loop below.", "sqrt weights."))
     assert homes(memo)[sentences(DEPLOYMENT)[0]] == "deployment"
 
 
 def test_prompts_and_placeholders_are_not_the_students_text() -> None:
-    memo = read(cells("## 1. Systems-level comparison (20 points)\n\n*Compare both models.*\n\n_Write your answer here._\n\n## 2. Class weighting\n\nTODO"))
+    memo = read(
+        cells(
+            "## 1. Systems-level comparison (20 points)\n\n*Compare both models.*\n\n_Write your answer "
+            "here._\n\n## 2. Class weighting\n\nTODO"
+        )
+    )
     assert [item.text for item in memo.passages if item.kind != "heading"] == []
     assert {part.id: (part.found, part.empty) for part in memo.parts}["systems"] == ("heading", True)
     assert memo.where == "none"
@@ -99,14 +164,22 @@ def test_the_starters_own_lines_are_not_the_students_text() -> None:
 
 
 def test_wrapped_lines_are_one_sentence_and_short_lines_are_several() -> None:
-    wrapped = read(cells("The decoder reaches an accuracy that is higher than the encoder's by\nthree and a half points on the test set."))
+    wrapped = read(
+        cells(
+            "The decoder reaches an accuracy that is higher than the encoder's by\nthree and a half "
+            "points on the test set."
+        )
+    )
     assert len(wrapped.passages) == 1
     notes = read(cells("acc .551 vs .587\nT4, batch 32"))
     assert [item.text for item in notes.passages] == ["acc .551 vs .587", "T4, batch 32"]
 
 
 def test_abbreviations_and_decimals_end_no_sentence() -> None:
-    assert sentences("It is faster, e.g. 9.84 ms vs. 27.41 ms. So I take it.") == ["It is faster, e.g. 9.84 ms vs. 27.41 ms.", "So I take it."]
+    assert sentences("It is faster, e.g. 9.84 ms vs. 27.41 ms. So I take it.") == [
+        "It is faster, e.g. 9.84 ms vs. 27.41 ms.",
+        "So I take it.",
+    ]
     assert sentences("准确率高。延迟低。") == ["准确率高。", "延迟低。"]
 
 
@@ -119,7 +192,13 @@ def test_copied_sentences_are_seen_and_paraphrase_is_not() -> None:
 
 @pytest.mark.parametrize(
     "notebook",
-    [None, {}, {"cells": None}, {"cells": [1, "x", None, {"cell_type": "markdown"}]}, {"cells": [{"cell_type": "markdown", "source": ["a", 1, None]}]}],
+    [
+        None,
+        {},
+        {"cells": None},
+        {"cells": [1, "x", None, {"cell_type": "markdown"}]},
+        {"cells": [{"cell_type": "markdown", "source": ["a", 1, None]}]},
+    ],
 )
 def test_odd_notebooks_are_empty_memos(notebook: dict[str, object] | None) -> None:
     assert read(Evidence(notebook=notebook)).where in ("none", "cells")
@@ -128,11 +207,24 @@ def test_odd_notebooks_are_empty_memos(notebook: dict[str, object] | None) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "<div>" * 3000, "|" * 5000, "#" * 5000, "1" * 50_000, "1," * 20_000, "1e999 " * 500, "[" * 4000, "> " * 3000 + "x", "*" * 9000, "\x00\ud800x",
-        "٣٫١٤ ½ ²³ Ⅷ", "-" * 3000 + "\n" + "a | b\n" * 500, "9" * 400 + "." + "9" * 400 + " % accuracy", "<table>" + "<tr><td>0.5" * 2000, "&#0;&#x110000;&lt;" * 300,
+        "<div>" * 3000,
+        "|" * 5000,
+        "#" * 5000,
+        "1" * 50_000,
+        "1," * 20_000,
+        "1e999 " * 500,
+        "[" * 4000,
+        "> " * 3000 + "x",
+        "*" * 9000,
+        "\x00\ud800x",
+        "٣٫١٤ ½ ²³ Ⅷ",
+        "-" * 3000 + "\n" + "a | b\n" * 500,
+        "9" * 400 + "." + "9" * 400 + " % accuracy",
+        "<table>" + "<tr><td>0.5" * 2000,
+        "&#0;&#x110000;&lt;" * 300,
     ],
     ids=range(15),
-)  # fmt: skip
+)
 def test_hostile_text_is_read_without_an_error(text: str) -> None:
     memo = read(cells("## Latency\n" + text))
     assert Memo.model_validate_json(memo.model_dump_json()) == memo
