@@ -17,7 +17,7 @@ from grader.execution import layout
 from grader.execution.cgroups import Cgroup
 from grader.execution.nouns import MB, Limits
 
-_FOLDERS = (layout.WORK, "/tmp", "/dev/shm")
+_FOLDERS = (layout.WORK, layout.KAGGLE, "/tmp", "/dev/shm")
 # What a process with the torch libraries in it has set aside without using it.
 _RESERVED_MB = 3072
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,11 @@ from pathlib import Path
 
 from grader.execution.nouns import MB, Limits, Stage
 
+COLAB, KAGGLE = "/content", "/kaggle"
+OURS = {COLAB, "/bin", "/course", "/dev", "/etc", "/job", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"}
+"""Roots in the box that are something else already."""
+SMALL = 16 * MB
+"""Size of folders that notebooks write to by habit, beside Colab's, which is the working folder itself."""
 WORK, SOCKETS, INSIDE, HUB, DATA = "/job", "/run/k", "/run/grader-inside", "/course/hub", "/course/data"
 # A folder in /tmp under a name that on the machine itself only root could make: the warm server imports libraries under
 # this HOME outside of any box, and they would believe what someone had put there.
@@ -82,6 +87,7 @@ def flags(stage: Stage, limits: Limits, *, passwd: int, disable_userns: bool, en
         *_flat(("--setenv", name, value) for name, value in env.items()),
         *_system(passwd),
         *_memory_folders(limits),
+        *_habits(stage),
         *_read_only(interpreter()),
         *_course(stage),
         *_flat(("--dev-bind", device, device) for device in stage.devices),
@@ -124,6 +130,18 @@ def _memory_folders(limits: Limits) -> list[str]:
         "--perms", "0700", "--size", work, "--tmpfs", WORK,
         # The kernel's sockets; we reach them through /proc/PID/root, so that no folder of ours is writable in there.
         "--perms", "0700", "--size", str(MB), "--tmpfs", SOCKETS,
+    ]  # fmt: skip
+
+
+def _habits(stage: Stage) -> list[str]:
+    """Colab's and Kaggle's folders: what is written there is written beside the notebook; other roots of aliases are small."""
+    aliases = [str(alias) for alias in stage.inside_config.get("path_aliases", ())]
+    roots = {"/".join(alias.split("/")[:2]) for alias in aliases if alias.count("/") >= 2 and alias.startswith("/")}
+    mounts = sorted((roots | {KAGGLE}) - OURS)
+    return [
+        "--symlink", WORK, COLAB,
+        *_flat(("--perms", "0700", "--size", str(SMALL), "--tmpfs", root) for root in mounts),
+        "--symlink", WORK, f"{KAGGLE}/working",
     ]  # fmt: skip
 
 
