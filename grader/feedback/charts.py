@@ -74,7 +74,9 @@ def charts_of(data: PageInput, section: str | None) -> Charts:
 
 def _metrics(data: PageInput, key: str) -> MetricGroup:
     own = figures.own_metrics(data.findings, data.observations).get(key, {})
-    ranges: dict[str, Interval] = data.expected.metrics.get(key, {}) if data.expected else {}
+    finding = data.findings.get(f"metrics.{key}")
+    comparable = data.expected is not None and (finding is None or finding.verdict in ("passed", "partial", "failed"))
+    ranges: dict[str, Interval] = data.expected.metrics.get(key, {}) if comparable and data.expected else {}
     spread = data.spread.metrics.get(key, {}) if data.spread else {}
     plots = (metric_plot(name, value, ranges.get(name), spread.get(name)) for name, value in own.items())
     return MetricGroup(MODELS[key], key.split("_")[0], tuple(plot for plot in plots if plot is not None))

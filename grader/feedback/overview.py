@@ -182,15 +182,18 @@ def _total(entry: StudentEntry) -> Cell:
 
 
 def _reasons(data: OverviewInput, entry: StudentEntry) -> Iterable[tuple[str, str]]:
-    """Review items and blocking flags, each sentence once."""
+    """Review items and blocking flags: each sentence once, with everything that it is about."""
     titles = {line.id: line.title or words.humanised(line.id) for line in data.rubric.checks}
-    said: set[str] = set()
-    items = [(titles.get(item.criterion, item.criterion), item.why) for item in entry.scorecard.review]
-    items += [("", flag.why) for flag in (*entry.submission.flags, *entry.flags) if flag.blocking]
-    for about, why in items:
-        if why not in said:
-            said.add(why)
-            yield clip(about, 120), clip(why, 400)
+    reasons: dict[str, dict[str, None]] = {}
+    for item in entry.scorecard.review:
+        reasons.setdefault(item.why, {})[titles.get(item.criterion, item.criterion)] = None
+    for flag in (*entry.submission.flags, *entry.flags):
+        if flag.blocking:
+            reasons.setdefault(flag.why, {})
+    if entry.scorecard.status == "unreadable" and not reasons:
+        reasons["nothing that was handed in could be read"] = {}
+    for why, about in reasons.items():
+        yield clip("; ".join(filter(None, about)), 400), clip(why, 400)
 
 
 def _counts(data: OverviewInput) -> Iterable[tuple[str, str]]:

@@ -67,6 +67,18 @@ def test_who_needs_a_person_is_told_with_every_reason_once() -> None:
     ]
 
 
+def test_one_reason_names_all_that_it_is_about() -> None:
+    section = tree(build.overview((build.entry(build.states()["static"]),))).get_element_by_id("person")
+    reasons = [said(item) for item in section.xpath(".//ul/li/ul/li")]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("Decoder: padding on the left; Decoder: trained head in what is saved; ")
+
+
+def test_the_unreadable_need_a_person_even_without_a_reason_of_their_own() -> None:
+    section = tree(build.overview((build.entry(build.states()["unreadable"]),))).get_element_by_id("person")
+    assert [said(item) for item in section.xpath(".//ul/li/ul/li")] == ["nothing that was handed in could be read"]
+
+
 def test_nobody_waiting_is_said() -> None:
     assert "Nobody, beyond confirming suggestions." in said(tree(build.overview((build.entry(build.page()),))))
 

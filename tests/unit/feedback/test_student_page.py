@@ -273,6 +273,15 @@ def test_the_class_is_hidden_below_ten() -> None:
     assert "Middle half of the class" not in said(tree(build.page(spread=build.class_of(9))))
 
 
+def test_a_result_that_no_check_could_hold_against_a_range_is_shown_without_one() -> None:
+    metrics = build.findings()["metrics.encoder"].model_copy(update={"verdict": "not_assessed", "credit": None})
+    page = tree(build.page(found={"metrics.encoder": metrics}))
+    groups = page.xpath("//ul[contains(@class,'plots')]")
+    assert "56.4 %" in said(groups[0])
+    assert "expected range" not in said(groups[0])
+    assert "expected range" in said(groups[1])
+
+
 def test_tiers_set_encoder_against_decoder() -> None:
     page = tree(build.page())
     table = next(item for item in page.xpath("//table") if "frequency tier" in said(item.xpath("./caption")[0]))
