@@ -1,47 +1,73 @@
-"""`check` and `checks`: what students run on their own machine."""
+"""`check`, `checks` and `export`: what students run on their own machine."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from grader.catalog import Course
+from grader.catalog import Course, find_course
 from grader.checking.registry import Registry
 from grader.checks import collect
-from grader.cli.app import app, course_option, err, json_option, open_course, out, print_json
+from grader.cli.app import app, err, json_option, open_course, out, print_json
 from grader.cli.tables import plain, verdict
 from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, CourseError, InputError
 from grader.execution import probe
 from grader.pipeline import Graded, Materials, load_materials
-from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, public_findings
+from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, memo_gaps, public_findings
+from grader.selfcheck.export import DEFAULT_MB, MEGABYTE, export_notebook
+from grader.selfcheck.watching import saves
 from grader.settings import Settings
+from grader.workspace.files import write_atomic
+
+course_folder_option = click.option(
+    "--course",
+    "course_folder",
+    envvar="GRADER_COURSE",
+    type=click.Path(path_type=Path),
+    help="Folder of the unpacked bundle or course (default: found from here or from the notebook, upwards).",
+)
 
 
 @app.command("check")
 @click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--static", is_flag=True, help="Look at code and saved outputs only; run nothing.")
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings as a page.")
+@click.option("--watch", is_flag=True, help="Check again whenever the notebook is saved, until Ctrl+C.")
 @click.option("--assignment", "slug", help="Which assignment (default: what the notebook says, or the only one).")
 @json_option
-@course_option
-def check_command(
-    *, notebook: Path, static: bool, page: Path | None, slug: str | None, as_json: bool, course: Course
-) -> int:
+@course_folder_option
+def check_command(*, notebook: Path, watch: bool, **options: Any) -> int:
     """Check your own NOTEBOOK (.ipynb or .html) before you submit: the same checks as after submission.
 
     Your notebook is run in a sandbox where there is one, else in a temporary copy with your own rights. No network, no GPU and
     no account are needed; nothing leaves your machine.
     """
+    code = _check(notebook, **options)
+    for _ in saves(notebook) if watch else ():
+        err.print(f"{datetime.now():%H:%M:%S} saved: checking again", markup=False)
+        try:
+            code = _check(notebook, **options)
+        except InputError as error:  # half-written or broken for a moment: the next save may mend it
+            err.print(error.text(), style="red", markup=False, soft_wrap=True)
+    return code
+
+
+def _check(
+    notebook: Path, *, static: bool, page: Path | None, slug: str | None, as_json: bool, course_folder: Path | None
+) -> int:
+    course = _course_for(notebook, course_folder)
     materials = load_materials(course, course.choose(slug, assignment_hint(notebook)))
     settings = Settings(mode="static" if static else "dry-run", boxed=static or _boxed())
     graded = check_notebook(notebook, materials, settings)
     if page is not None:
         from grader.pipeline.outputs import student_html
 
-        page.write_text(student_html(graded, materials, scale=materials.assignment.scale, preview=True), "utf-8")
+        html = student_html(graded, materials, scale=materials.assignment.scale, preview=True)
+        write_atomic(page, html.encode("utf-8", "replace"), mode=0o644)
     rows = list(public_findings(graded, materials))
     if as_json:
         print_json(_as_json(graded, rows))
@@ -90,12 +116,73 @@ def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | N
         out.print(plain(f"page: {page}"), soft_wrap=True)
 
 
+@app.command("export")
+@click.argument("notebook", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", "target", type=click.Path(dir_okay=False, path_type=Path), help="The page to write.")
+@click.option("--max-mb", type=click.FloatRange(min=0.1), default=DEFAULT_MB, show_default=True, help="Upload limit.")
+@click.option("--assignment", "slug", help="Which assignment (default: what the notebook says, or the only one).")
+@json_option
+@course_folder_option
+def export_command(
+    *, notebook: Path, target: Path | None, max_mb: float, slug: str | None, as_json: bool, course_folder: Path | None
+) -> int:
+    """Make the HTML page of your NOTEBOOK for Moodle, and say what is still missing in it.
+
+    The page looks as Jupyter's own export does and carries the notebook inside, so that nothing is lost. Works without a course
+    folder; with one, the parts of the memo are looked for, too.
+    """
+    target = target or notebook.with_suffix(".html")
+    if target.resolve() == notebook.resolve():
+        raise InputError("would overwrite the file itself", where=str(target), todo="name another page with -o")
+    exported = export_notebook(notebook, limit=int(max_mb * MEGABYTE))
+    missing = [*exported.missing, *_memo_gaps(notebook, slug, course_folder)]
+    write_atomic(target, exported.html, mode=0o644)
+    if as_json:
+        megabytes = round(len(exported.html) / MEGABYTE, 2)
+        print_json({"page": str(target), "mb": megabytes, "missing": missing, "changed": list(exported.changed)})
+    else:
+        for sentence in exported.changed:
+            out.print(plain(f"note: {sentence}"), soft_wrap=True)
+        for sentence in missing:
+            out.print(plain(f"look: {sentence}"), soft_wrap=True)
+        ready = "still worth a look before you hand it in" if missing else "ready to hand in"
+        out.print(plain(f"wrote {target} ({len(exported.html) / MEGABYTE:.1f} MB), {ready}"), soft_wrap=True)
+    return EXIT_NEEDS_PERSON if missing else EXIT_DONE
+
+
+def _memo_gaps(notebook: Path, slug: str | None, folder: Path | None) -> list[str]:
+    """What the memo lacks, where there is a course that says which parts it has."""
+    try:
+        course = _course_for(notebook, folder)
+    except CourseError:
+        if folder is not None or slug is not None:
+            raise
+        return []
+    return memo_gaps(notebook, load_materials(course, course.choose(slug, assignment_hint(notebook))))
+
+
+def _course_for(notebook: Path, folder: Path | None) -> Course:
+    """The course of the current folder, else the one that the notebook lies in."""
+    try:
+        return open_course(folder)
+    except CourseError as error:
+        if folder is not None:
+            raise
+        try:
+            return find_course(notebook.resolve().parent)
+        except CourseError:
+            raise CourseError(
+                error.what,
+                where=error.where,
+                todo="unpack the bundle that you were given for the assignment, and run this inside its folder "
+                "(or name that folder with --course)",
+            ) from None
+
+
 @app.command("checks")
 @click.argument("name", required=False, metavar="[ID]")
 @json_option
-@click.option(
-    "--course", "course_folder", envvar="GRADER_COURSE", type=click.Path(path_type=Path), help="Course folder."
-)
+@course_folder_option
 def checks_command(*, name: str | None, as_json: bool, course_folder: Path | None) -> int:
     """List the checks, or explain one."""
     registry = collect(*_own_checks(course_folder))

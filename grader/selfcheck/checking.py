@@ -42,6 +42,14 @@ def after_submission(materials: Materials) -> list[str]:
     return [line.title or line.id for line in materials.rubric.checks if not line.public]
 
 
+def memo_gaps(path: Path, materials: Materials) -> list[str]:
+    """What the lines that look for the memo's parts say, where not all are there. Nothing is run."""
+    wanted = {line.id for line in materials.rubric.checks if line.check == "memo_sections"}
+    graded = check_notebook(path, materials, Settings(mode="static"))
+    found = [found for name, _, found in public_findings(graded, materials) if name in wanted]
+    return [item.student_text for item in found if item.verdict != "passed"]
+
+
 def assignment_hint(path: Path) -> str | None:
     """The assignment that a notebook's metadata names, if any."""
     try:
