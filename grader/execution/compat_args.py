@@ -240,7 +240,10 @@ def _workers(session: Session, module: Any) -> None:
 
 def _old_names(session: Session, transformers: Any) -> None:
     """Names that were importable from transformers."""
-    missing: dict[str, Callable[[], Any]] = {"AdamW": _adamw, "EvaluationStrategy": lambda: transformers.IntervalStrategy}
+    missing: dict[str, Callable[[], Any]] = {
+        "AdamW": _adamw,
+        "EvaluationStrategy": lambda: transformers.IntervalStrategy,
+    }
     original: Callable[[Any, str], Any] | None = getattr(type(transformers), "__getattr__", None)
     if original is None:
         return
@@ -249,7 +252,9 @@ def _old_names(session: Session, transformers: Any) -> None:
         try:
             return original(module, name)
         except AttributeError:
-            if name not in missing or module is not transformers:
+            if (
+                name not in missing or module.__name__ != "transformers"
+            ):  # the package puts new objects in its own place
                 raise
             session.compat(f"transformers.{name}", "from torch")
             return missing[name]()

@@ -51,9 +51,9 @@ class ImportHooks(importlib.abc.MetaPathFinder):
         return spec
 
     def loaded(self, module: ModuleType) -> None:
-        """Run what waits for this module."""
+        """Run what waits for this module; a package may have put another object in its place while it was imported."""
         for action in self._waiting.pop(module.__name__, []):
-            action(module)
+            action(sys.modules.get(module.__name__, module))
 
 
 class _Loader(importlib.abc.Loader):

@@ -47,8 +47,10 @@ class Session:
             self.emit("compat", name=name, how=how)
 
     def stage_gap(self, what: str, name: str) -> None:
-        """Note that the notebook asked for something that the stage does not have."""
-        self.emit("stage_gap", what=what, name=str(name)[:300])
+        """Note that the notebook asked for something that the stage does not have (once)."""
+        if ("stage_gap", f"{what} {name}") not in self._compat_seen:
+            self._compat_seen.add(("stage_gap", f"{what} {name}"))
+            self.emit("stage_gap", what=what, name=str(name)[:300])
 
     def flush(self) -> None:
         """Let every part say what it still holds."""

@@ -1,6 +1,6 @@
 """Runs notebooks' cells beside the recorder in children of one process that has the libraries loaded (or not).
 
-    python lab.py < jobs.json > results.json      {"warm": true, "jobs": [{"name", "cells", "config", "record"}]}
+python lab.py < jobs.json > results.json      {"warm": true, "jobs": [{"name", "cells", "config", "record"}]}
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def run(job: dict[str, Any], folder: Path) -> None:
     files = {
         str(path.relative_to(work)): base64.b64encode(path.read_bytes()).decode()
         for path in work.rglob("*")
-        if path.is_file() and path.suffix in (".safetensors", ".json", ".bin", ".pt", ".pth") and path.stat().st_size < KEEP
+        if path.is_file()
+        and path.suffix in (".safetensors", ".json", ".bin", ".pt", ".pth")
+        and path.stat().st_size < KEEP
     }
     result = {
         "trace": [{**record, "cell": record["exec"] - 1} for record in map(json.loads, lines)],
