@@ -329,7 +329,7 @@ def memo_number(figure: Figure, subject: Subject, match: Match, passage: int) ->
         kind=subject.kind,
         model=subject.model or (item.model if item else None),
         run=subject.run or (item.run if item else None),
-        metric=subject.metric or (item.metric if item else None),
+        metric=subject.metric or (item.metric if item and match.keys else None),
         subject=subject.tier or (item.subject if item else None),
         status=match.status,
         output=match.output,
