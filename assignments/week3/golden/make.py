@@ -92,13 +92,8 @@ POOLING: tuple[Edit, ...] = (
     ("save", 'print("reloaded decoder gives the same logits:", same)', 'print("reloaded:", same)'),
 )
 NO_HEAD: tuple[Edit, ...] = (
-    (
-        "decoder-lora",
-        "task_type=TaskType.SEQ_CLS, r=16, lora_alpha=32, lora_dropout=0.1,\n"
-        '                        target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], modules_to_save=["score"])',
-        "r=16, lora_alpha=32, lora_dropout=0.1,\n"
-        '                        target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])',
-    ),
+    ("decoder-lora", "task_type=TaskType.SEQ_CLS, ", ""),
+    ("decoder-lora", ', modules_to_save=["score"]', ""),
 )
 ONLY_QV: tuple[Edit, ...] = (("decoder-lora", '"q_proj", "k_proj", "v_proj", "o_proj"', '"q_proj", "v_proj"'),)
 NO_WEIGHTS: tuple[Edit, ...] = (("decoder-weighted", ", weight=weights.to(outputs.logits.device))", ")"),)
