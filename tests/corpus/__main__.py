@@ -19,7 +19,7 @@ from typing import Any
 from grader.settings import Settings
 from tests.corpus.choices import draw
 from tests.corpus.handwritten import judge_handwritten
-from tests.corpus.judge import ROOT, as_file, as_records, judge_seeds, pretty
+from tests.corpus.judge import ROOT, Judged, as_file, as_records, judge_seeds, pretty
 from tests.corpus.notebook import build
 from tests.corpus.report import summary, text
 from tests.corpus.truth import truth
@@ -36,16 +36,21 @@ def main() -> int:
     settings = Settings(mode=options.mode, jobs=options.jobs)
     seeds = options.seeds or range(options.seed, options.seed + options.count)
     by_hand = judge_handwritten(settings, options.course)
-    found = []
+    found: list[Judged] = []
+    result: dict[str, Any] = {}
     for judged in by_hand if options.handwritten else judge_seeds(seeds, settings, options.course):
         found.append(judged)
         print(f"\r{len(found)}", end="", file=sys.stderr, flush=True)
-    result = summary(found, options.mode, options.seed)
+        result = summary(found, options.mode, options.seed)
+        if options.out:  # rewritten each time: a long run that is stopped leaves what it has
+            _store(options, result, found)
     print("\n" + text(result))
-    if options.out:
-        kept: dict[str, Any] = {**result, "notebooks_judged": as_records(found)} if options.full else result
-        options.out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return int(bool(result["totals"]["false_failed"] or result["totals"]["wrong"]))
+
+
+def _store(options: argparse.Namespace, result: dict[str, Any], found: list[Judged]) -> None:
+    kept = {**result, "notebooks_judged": as_records(found)} if options.full else result
+    options.out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -48,6 +48,9 @@ def small_data(folder: Path) -> None:
 
 def run(chosen: Choices, folder: Path) -> tuple[str, float]:
     """(trouble or nothing, seconds); the printed text lies in `folder`/out.txt afterwards."""
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)
     scope: dict[str, object] = {"__name__": "__main__"}
     start, said = time.perf_counter(), io.StringIO()
     trouble = ""

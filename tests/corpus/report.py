@@ -6,6 +6,7 @@ import statistics
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from tests.corpus.judge import ROOT, Judged
@@ -71,6 +72,7 @@ def seconds(found: Sequence[Judged]) -> dict[str, dict[str, float]]:
     return out
 
 
+@cache
 def commit() -> str:
     """Which state of the code was judged."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
