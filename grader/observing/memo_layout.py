@@ -34,6 +34,8 @@ _IMPERATIVE = re.compile(
 _POINTS = re.compile(r"\(?\d{1,3} ?(?:points?|pts|punkte|puntos|%|分)\)?")
 _STRIP = re.compile(r"[^\w&+/'’\- ]+")
 _PARTS = re.compile(r"\b(?:and|und|y|et)\b|[&+/,;]|与|和|及")
+RUN_IN = 7
+"""Headings from this level on are bold words or labels in running text."""
 SIMILAR = 0.86
 Names = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -110,13 +112,15 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
     start = _start(placed, names)
     numbered = _numbers_count(placed[start:], names)
     ids = [section for section, _ in names]
+    levels = _levels(placed[start:], names)
     current: tuple[str, ...] = ()
     level = 9
+    run_in: Line | None = None
     result: list[Placed] = []
     for index, item in enumerate(placed):
         line = item.line
         if line.kind == "heading":
-            found = named_sections(line.text, names)
+            found = tuple(section for section in named_sections(line.text, names) if levels[section] >= line.level)
             if not found and numbered and line.number and line.number <= len(ids) and index >= start:
                 found = (ids[line.number - 1],)
             if found:
@@ -128,8 +132,29 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
                 continue
         if is_prompt(line, aids):
             continue
+        if line.kind == "heading" and line.level >= RUN_IN:
+            run_in = line
+            continue
+        if run_in is not None:
+            item = replace(item, line=_joined(run_in, line))
+            run_in = None
         result.append(replace(item, section=current[0] if current else None, shared=current, memo=index >= start))
     return _best_occurrences(result, bool(start))
+
+
+def _levels(placed: list[Placed], names: Names) -> dict[str, int]:
+    """Per section the highest level at which a heading names it: a bold `Cost.` inside a part opens no other part."""
+    levels = {section: 99 for section, _ in names}
+    for item in placed:
+        if item.line.kind == "heading":
+            for section in named_sections(item.line.text, names):
+                levels[section] = min(levels[section], item.line.level)
+    return levels
+
+
+def _joined(run_in: Line, line: Line) -> Line:
+    """`**Cost.** Ten runs.` is one sentence, where the bold words head no section."""
+    return replace(line, text=f"{run_in.text.rstrip(' .:')}: {line.text}") if line.kind in ("prose", "item") else line
 
 
 def _start(placed: list[Placed], names: Names) -> int:

@@ -74,6 +74,7 @@ def tiers(reading: Reading) -> Draft:
     if contradicting:
         draft.contradicts = True
     _no_outputs(draft, known)
+    draft.without_outputs()
     return draft
 
 

@@ -31,11 +31,7 @@ def latency(reading: Reading) -> Draft:
     ):
         places = [place for place in near if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
-    if draft.points and reading.memo.outputs == 0:
-        draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append(
-            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
-        )
+    draft.without_outputs()
     return draft
 
 

@@ -36,6 +36,8 @@ class Draft:
     places: list[int] = field(default_factory=list)
     citations: list[Citation] = field(default_factory=list)
     contradicts: bool = False
+    unknown: bool = False
+    """There is nothing to hold it against: the whole range is open."""
 
     def part(self, worth: float, credit: float, *, found: str, missing: str, places: list[int] | None = None) -> float:
         """One step of the criterion: worth so many points, earned to this share."""
@@ -48,6 +50,14 @@ class Draft:
         if credit > 0 and places:
             self.places.extend(places[:2])
         return earned
+
+    def without_outputs(self) -> None:
+        """Where the saved outputs hold no number at all, whether the memo's figures are the student's own can't be seen."""
+        if self.reading.memo.outputs == 0 and any(item.status == "unsourced" for item in self.reading.memo.numbers):
+            self.firm, self.unknown = False, True
+            self.not_judged.append(
+                "The saved outputs hold no numbers: whether these are the student's own can't be seen."
+            )
 
     def cap(self, points: float, why: str) -> None:
         """A common failing of the guide holds the criterion at this many points."""
@@ -62,6 +72,8 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     low, high = middle - draft.spread, middle + draft.spread
     if draft.points == 0 and not draft.contradicts:
         low, high = 0.0, 0.0
+    if draft.unknown:
+        low, high = 0.0, float(criterion.max)
     if draft.reading.memo.language == "other":
         low, high = min(low, middle) / 2, max(high, float(criterion.max))
         draft.not_judged.append("The memo's language is not one that this program reads: only numbers were looked at.")
@@ -72,11 +84,7 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
         low=bounds[0],
         high=bounds[1],
         state=_state(draft, criterion),
-        confidence="firm"
-        if draft.firm and draft.reading.memo.language != "other"
-        else "likely"
-        if draft.spread <= float(criterion.max) / 5
-        else "open",
+        confidence=_confidence(draft, criterion),
         seen=tuple(dict.fromkeys(draft.seen)),
         missing=tuple(dict.fromkeys(draft.missing)),
         not_judged=tuple(dict.fromkeys(draft.not_judged)),
@@ -93,10 +101,18 @@ def _bounds(low: Decimal, high: Decimal, top: Decimal, step: Decimal) -> tuple[D
     return (low, high - step) if low == 0 else (low - step, high)
 
 
+def _confidence(draft: Draft, criterion: Criterion) -> Literal["firm", "likely", "open"]:
+    if draft.unknown or draft.reading.memo.language == "other":
+        return "open"
+    if draft.firm:
+        return "firm"
+    return "likely" if draft.spread <= float(criterion.max) / 5 else "open"
+
+
 def _state(draft: Draft, criterion: Criterion) -> State:
     if draft.contradicts:
         return "contradicts"
-    if draft.reading.memo.language == "other" and not draft.firm:
+    if draft.unknown or (draft.reading.memo.language == "other" and not draft.firm):
         return "needs_reading"
     if draft.points <= 0:
         return "not_found"

@@ -51,7 +51,7 @@ def aggregates(reading: Reading) -> Draft:
         missing="a baseline, such as full fine-tuning",
         places=reading.find("full_ft"),
     )
-    _no_source(draft)
+    draft.without_outputs()
     return draft
 
 
@@ -68,15 +68,6 @@ def _baseline(reading: Reading) -> float:
         if item.status in ("unsourced", "agrees", "rounded")
     ]
     return 1.0 if weeks or (other and reading.find("full_ft", ("accuracy", "macro_f1"))) else 0.0
-
-
-def _no_source(draft: Draft) -> None:
-    """Outputs that hold nothing at all leave the question to a person."""
-    if draft.reading.memo.outputs == 0 and draft.points > 0:
-        draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append(
-            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
-        )
 
 
 def differences(reading: Reading) -> Draft:

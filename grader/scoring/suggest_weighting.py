@@ -95,11 +95,7 @@ def weighted_result(reading: Reading) -> Draft:
     if draft.points and not known and reading.outputs:
         draft.firm, draft.spread = False, 1.5
         draft.not_judged.append("No output of a weighted run was recognised: if there is none, this earns nothing.")
-    elif draft.points and reading.memo.outputs == 0:
-        draft.firm, draft.spread = False, max(draft.points, 1.5)
-        draft.not_judged.append(
-            "The notebook's saved outputs hold no numbers: whether these are the student's own can't be seen."
-        )
+    draft.without_outputs()
     return draft
 
 

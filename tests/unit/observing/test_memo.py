@@ -163,6 +163,16 @@ def test_the_starters_own_lines_are_not_the_students_text() -> None:
     assert sentences(SYSTEMS)[0] in homes(memo)
 
 
+def test_bold_words_inside_a_part_open_no_other_part_and_stay_with_their_text() -> None:
+    memo = read(
+        cells(
+            f"### 4. Latency and deployment\n\n{DEPLOYMENT}\n\n### 5. What I would do next\n\n**Bottleneck.** Rare classes.\n\n**Deployment.** None yet."
+        )
+    )
+    assert homes(memo)["Bottleneck: Rare classes."] == "next"
+    assert homes(memo)["Deployment: None yet."] == "next"
+
+
 def test_wrapped_lines_are_one_sentence_and_short_lines_are_several() -> None:
     wrapped = read(
         cells(
