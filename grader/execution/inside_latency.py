@@ -55,6 +55,8 @@ class Latency:
         self._waited: set[str] = set()
         self._marks: dict[int, dict[tuple[str, int], int]] = {}
         self._running = False
+        self._closed: set[int] = set()
+        """Models of the segment that the last look closed; empty where nothing lay before it."""
 
     def install(self) -> None:
         """Put the hooks in place."""
@@ -116,7 +118,12 @@ class Latency:
 
     def look(self) -> None:
         """The notebook looked at a clock: what ran since the last look was timed, if there was one."""
-        if self._running and self._since and not self._trained:
+        models = {model for model, _ in self._since}
+        # From the look that closed one model's timing to the first of the next model's lies that one's warm-up.
+        gap = bool(self._closed) and not self._closed & models
+        timed = self._running and bool(models) and not self._trained and not gap
+        self._closed = models if timed else set()
+        if timed:
             self._count()
         else:
             for (model, _), n in self._since.items():
@@ -140,6 +147,7 @@ class Latency:
 
     def _start(self) -> None:
         self._running = False
+        self._closed = set()
         self._since.clear()
         self._untimed.clear()
         self._trained = False

@@ -1,0 +1,66 @@
+"""What counts as timed, from looks at the clock and passes alone."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from grader.execution.inside_latency import Latency
+from grader.execution.inside_session import Session
+
+
+class Fed:
+    """A feeding that has seen nothing."""
+
+    def known(self):
+        return set()
+
+    def evaluated(self, number):
+        return {}
+
+    def retime(self, number, before):
+        pass
+
+
+def timed(story):
+    """`|` a look at the clock, `E` and `D` passes of two models, `T` a training pass, `s` a wait for the GPU."""
+    read, write = os.pipe()
+    session = Session(write, {})
+    latency = Latency(session, Fed())
+    session.on_sync = latency._synced
+    for sign in story:
+        if sign == "|":
+            latency.look()
+        elif sign == "s":
+            session.on_sync("sync")
+        else:
+            latency.forward({"E": 1, "D": 2, "T": 1}[sign], sign == "T", 32)
+    latency.flush()
+    os.close(write)
+    with os.fdopen(read) as lines:
+        records = [json.loads(line) for line in lines]
+    return {
+        "ED"[item["model"] - 1]: (item["before"], item["passes"], item["segments"], item["synchronised"])
+        for item in records
+    }
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("EE|EEEs|", {"E": (2, 3, 1, 1)}),
+        ("EE|EEE|", {"E": (2, 3, 1, 0)}),
+        ("|E||E||E|", {"E": (0, 3, 3, 0)}),
+        ("EE|EEEs|DD|DDDs|", {"E": (2, 3, 1, 1), "D": (2, 3, 1, 1)}),
+        ("EE|E||E|DD|D||D|", {"E": (2, 2, 2, 0), "D": (2, 2, 2, 0)}),
+        ("|E||D|", {"E": (0, 1, 1, 0), "D": (0, 1, 1, 0)}),
+        ("|TTTEE|", {}),
+        ("EEE", {}),
+        ("EEE|", {}),
+        ("||", {}),
+    ],
+)
+def test_passes_between_two_looks_are_timed(story, expected):
+    assert timed(story) == expected
