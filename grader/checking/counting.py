@@ -23,6 +23,11 @@ DEFAULT_TARGETS: dict[str, tuple[str, ...]] = {
 SEQUENCE_HEADS = ("classifier", "score")
 """What PEFT adds to modules_to_save under SEQ_CLS."""
 RANKS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256)
+WITHOUT_EFFECT = frozenset(
+    {"lora_alpha", "lora_dropout", "use_rslora", "init_lora_weights", "inference_mode", "fan_in_fan_out", "base_model_name_or_path",
+     "revision", "alpha_pattern", "peft_type"}
+)  # fmt: skip
+"""Settings that don't change how many parameters train."""
 PREFIXES = ("base_model.", "model.", "module.", "_orig_mod.")
 
 
@@ -82,7 +87,9 @@ def base_total(facts: ModelFacts) -> int:
 
 
 def count_config(facts: ModelFacts, config: Mapping[str, Any]) -> Count | None:
-    """What this LoRA configuration would train; null where its rules are not understood."""
+    """What this LoRA configuration would train; null where its rules are not understood or a value was not readable."""
+    if set(config.get("unresolved") or ()) - WITHOUT_EFFECT:
+        return None
     modules = weights_of(facts)
     saved = saved_modules(facts, config)
     adapted = [name for name in targeted(facts, config) if not _within(name, saved)]

@@ -109,8 +109,29 @@ def _worked(case: Case, index: int) -> bool:
     return bool(cells[index].get("execution_count")) and not errors
 
 
+def loads(case: Case) -> tuple[Loaded, ...]:
+    """Loads of the models that train: as the dry run saw them, else as the code has them, else as printed.
+
+    What the code loads and never trains (a first try, a model loaded again) counts only where nothing else is known.
+    """
+    seen = dry(case, Loaded)
+    written = case.seen.of(Loaded, model=case.line.model, source="source")
+    training = tuple(item for item in written if item.trained is not False)
+    printed = case.seen.of(Loaded, model=case.line.model, source="recorded")
+    return seen or training or printed or written
+
+
+def configurations(case: Case) -> tuple[LoraConfigured, ...]:
+    """LoRA configurations of outputs and code; of those in the code, the ones whose model trains, where any does."""
+    found = said(case, LoraConfigured)
+    training = tuple(item for item in found if item.trained)
+    return training or found
+
+
 def load_type(case: Case, load: Loaded) -> str | None:
-    """Type in which a loaded model was trained: a cast after loading counts."""
+    """Type in which a loaded model was trained: a cast after loading counts. Null where the code alone does not show it."""
+    if load.source == "source" and load.trained is not None:
+        return (load.cast or load.dtype) if load.trained else None
     casts = [item for item in case.seen.of(Cast, model=load.model, source=load.source) if item.run == load.run]
     return casts[-1].dtype if casts else load.dtype
 

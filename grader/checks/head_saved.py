@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import count_config, saved_modules
-from grader.checks._seen import citations, conflict, dry, finished, said
+from grader.checks._seen import citations, configurations, conflict, dry, finished, said
 from grader.model.finding import Finding
 from grader.model.observation import LoraConfigured, Saved, Trainable
 from grader.model.submission import Flag
@@ -163,12 +163,24 @@ def _nothing_saved(case: Case, trains: list[Trainable], files: list[Saved]) -> F
 
 def _from_text(case: Case, *, trained: bool = False) -> Finding:
     """The run did not get to saving: the configuration says what would be in the adapter."""
-    configs = [*dry(case, LoraConfigured), *said(case, LoraConfigured)]
-    calls = said(case, Saved)
+    configs = [*dry(case, LoraConfigured), *configurations(case)]
+    calls = [item for item in said(case, Saved) if item.head_trained is not False and item.head is not False]
     if case.facts is None or not configs:
         return _unknown(case, "no LoRA configuration of the decoder was seen")
     config = configs[0]
-    kept = any(name == _head(case) for name in saved_modules(case.facts, config.config))
+    keeping = [any(name == _head(case) for name in saved_modules(case.facts, item.config)) for item in configs]
+    kept = all(keeping)
+    if kept and calls and all(item.needs_hand_work for item in calls):
+        return finding(
+            "partial",
+            student=(
+                "Your code saves the trained head as a bare state dict or pickle that needs further code to load. "
+                "`model.save_pretrained(folder)` keeps everything that is needed."
+            ),
+            staff=f"Not measured (saving was not reached): {config.source} configuration keeps the head; saved as {calls[0].format}.",
+            source=config.source,
+            citations=citations(calls),
+        )
     if kept and calls:
         return finding(
             "passed",
@@ -179,7 +191,8 @@ def _from_text(case: Case, *, trained: bool = False) -> Finding:
         )
     counts = {item.count for item in case.seen.of(Trainable, model=case.line.model, source="recorded")}
     count = count_config(case.facts, config.config)
-    if not kept and not trained and count is not None and count.trainable in counts:
+    settled = not any(keeping) and all(count_config(case.facts, item.config) == count for item in configs)
+    if settled and not trained and count is not None and count.trainable in counts:
         return finding(
             "failed",
             student=(

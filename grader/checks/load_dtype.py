@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checks._seen import (
-    best,
     citations,
     conflict,
     dry,
     gpu,
     has_bfloat16,
     load_type,
+    loads,
     on_hardware,
     transformers_major,
 )
@@ -37,13 +37,13 @@ def load_dtype(case: Case, options: Options) -> Finding:
     What counts is the type that the weights have when training begins: a cast after loading counts, and an omitted type
     means float32 under transformers 4 and the checkpoint's own (bfloat16) under transformers 5.
     """
-    loads = best(case, Loaded)
-    if not loads:
+    found = loads(case)
+    if not found:
         return not_assessed(
             f"We could not see in which type your decoder is loaded. {FIX}",
             "No load of the decoder was seen in the dry run, the outputs or the code.",
         )
-    answers = [_one(case, options, load) for load in loads]
+    answers = [_one(case, options, load) for load in found]
     verdicts = {item.verdict for item in answers}
     if len(verdicts) == 1:
         return answers[-1]
@@ -68,10 +68,20 @@ def _one(case: Case, options: Options, load: Loaded) -> Finding:
     dtype = load_type(case, load)
     if load.quantized:
         return _quantized(case, load)
-    if dtype == options.dtype and (load.dtype_given or load.source != "source"):
+    if load.trained is False:
+        return not_assessed(
+            f"We could not see in which type the decoder that you train is loaded. {FIX}",
+            f"A decoder is loaded in the code ({load.dtype or 'type not said'}), but no training of it could be followed.",
+        )
+    if dtype == options.dtype and (load.dtype_given or dtype != load.dtype or load.source != "source"):
         return _passed(case, options, load, dtype)
     if not load.dtype_given and dtype in (None, load.dtype):
         return _omitted(case, options, load)
+    if load.source == "recorded":
+        return not_assessed(
+            f"An output shows a decoder in {dtype}; whether it is the one that you train could not be seen. {FIX}",
+            f"Printed {dtype}; no load that trains could be followed in the code.",
+        )
     if dtype is None:
         return not_assessed(
             f"We could not tell the type that your code asks for. {FIX}", "The dtype's value is not known."
@@ -101,7 +111,7 @@ def _contradicted(case: Case, options: Options, load: Loaded) -> tuple[Flag, ...
 def _omitted(case: Case, options: Options, load: Loaded) -> Finding:
     """No type was asked for: the student's version of transformers decides."""
     printed = [item for item in case.seen.of(Loaded, model=case.line.model, source="recorded") if item.dtype]
-    if printed and load.source != "recorded":
+    if printed and load.source != "recorded" and not _others(case):
         return (
             _passed(case, options, printed[-1], options.dtype)
             if printed[-1].dtype == options.dtype
@@ -124,6 +134,11 @@ def _omitted(case: Case, options: Options, load: Loaded) -> Finding:
         f"does not show which you had. {FIX}",
         f"dtype omitted and {why}: {own} under 5, float32 under 4.",
     )
+
+
+def _others(case: Case) -> bool:
+    """The code loads decoders that don't train, too: a printed type may be theirs."""
+    return any(item.trained is False for item in case.seen.of(Loaded, model=case.line.model, source="source"))
 
 
 def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import best, citations, gpu, has_bfloat16, load_type, on_hardware, transformers_major
+from grader.checks._seen import best, citations, gpu, has_bfloat16, load_type, loads, on_hardware, transformers_major
 from grader.model.finding import Finding
 from grader.model.observation import Loaded, Precision
 
@@ -57,11 +57,19 @@ def _bfloat16(case: Case, run: Precision, staff: str) -> Finding:
 
 def _none(case: Case, run: Precision, staff: str) -> Finding:
     """No mixed precision: in order if the model itself is in float32."""
-    types = {load_type(case, load) for load in best(case, Loaded)}
+    found = loads(case)
+    found = tuple(load for load in found if load.run == run.run) or found
+    types = {load_type(case, load) for load in found}
     low = types - {"float32", None}
-    if not low:
+    unknown = any(load_type(case, load) is None and (load.dtype_given or load.trained is False) for load in found)
+    if (unknown and not low) or (low and run.source == "source" and len(types) > 1):
+        return not_assessed(
+            f"No mixed precision is used, and we could not tell the type that the model is loaded in. {FIX}",
+            f"{staff}; the model's own type is not known.",
+        )
+    if not low and not _left_to_library(case, found):
         return _finding("passed", run, "Your decoder trains in plain float32: slower than fp16, and right.", staff)
-    given = any(load.dtype_given for load in best(case, Loaded))
+    given = any(load.dtype_given or load.cast for load in found)
     major, why = transformers_major(case)
     if not given and major is not None and major < 5:
         return _finding(
@@ -72,5 +80,13 @@ def _none(case: Case, run: Precision, staff: str) -> Finding:
             f"No mixed precision is used, and the model's own type depends on your version of transformers. {FIX}",
             f"{staff}; dtype omitted and {why}.",
         )
+    low = low or {case.facts.checkpoint_dtype if case.facts else "bfloat16"}
     text = f"The model is in {', '.join(sorted(str(item) for item in low))} and trains without mixed precision. {FIX}"
     return _finding("failed", run, text, f"{staff}; model {low}; {why}")
+
+
+def _left_to_library(case: Case, found: tuple[Loaded, ...]) -> bool:
+    """The code names no type: the library's version decides."""
+    own = case.facts.checkpoint_dtype if case.facts else "bfloat16"
+    silent = any(load.source == "source" and not load.dtype_given and load_type(case, load) is None for load in found)
+    return silent and own != "float32"

@@ -115,8 +115,6 @@ def _possible(case: Case, role: Role) -> set[int] | None:
     configs = _configs(case, role)
     if facts is None or not facts.parameters or not configs or _other_labels(case):
         return None
-    if any("unresolved" in config for config in configs):
-        return None
     counts = [count_config(facts, config) for config in configs]
     return {item.trainable for item in counts if item} if all(counts) else None
 

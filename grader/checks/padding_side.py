@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import citations, dry, ran, said
+from grader.checks._seen import citations, dry, ran
 from grader.model.finding import Finding
 from grader.model.observation import PaddingEffect, PaddingFed, PaddingSet
 
@@ -122,20 +122,19 @@ def _other(side: str) -> str:
 
 
 def _from_text(case: Case, options: Options) -> Finding:
-    """No batch was seen: the code can show that the side was set, never that a batch had it."""
-    sets = [item for item in said(case, PaddingSet) if item.explicit]
-    from_code = [item for item in sets if item.source == "source"]
+    """No batch was seen: the code can show which tokenizers pad on which side, never that a batch had it."""
+    from_code = case.seen.of(PaddingSet, model=case.line.model, source="source")
     sides = {item.side for item in from_code}
     reached = "The dry run did not get to the decoder's batches" if ran(case) else "The notebook was not run"
-    if sides == {options.side}:
+    if sides == {options.side} and any(item.explicit for item in from_code):
         return finding(
             "passed",
             student=f'Your code sets `padding_side = "{options.side}"` for the decoder\'s tokenizer.',
-            staff=f"{reached}; the code sets the side explicitly and nowhere otherwise. Not seen on a batch.",
+            staff=f"{reached}; the code sets the side, and no other padding is in it. Not seen on a batch.",
             source="source",
             citations=citations(from_code),
         )
-    if sides == {_other(options.side)}:
+    if sides == {_other(options.side)} and all(item.explicit and item.fed for item in from_code):
         return finding(
             "failed",
             student=f"Your code sets the decoder's tokenizer to pad on the {_other(options.side)}. {_fix(options)}",
@@ -146,8 +145,17 @@ def _from_text(case: Case, options: Options) -> Finding:
         )
     return not_assessed(
         f"We could not see how your decoder's batches are padded. {_fix(options)}",
-        f"{reached}, and the code does not settle it (explicit settings: {sorted(sides) or 'none'}).",
+        f"{reached}, and the code does not settle it ({_written(from_code)}).",
     )
+
+
+def _written(found: Iterable[PaddingSet]) -> str:
+    return "; ".join(dict.fromkeys(_way(item) for item in found)) or "no padding seen"
+
+
+def _way(item: PaddingSet) -> str:
+    line = f" by `{item.citation.quote[:60]}`" if item.citation else ""
+    return f"by hand or unknown{line}" if item.by_hand else f"{item.side}{'' if item.explicit else ', the default'}{line}"
 
 
 def _pools_by_position(case: Case) -> bool:

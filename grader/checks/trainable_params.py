@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
-from grader.checks._seen import citations, conflict, dry, lora_claimed, said, word
+from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word
 from grader.model.finding import Finding, Source
 from grader.model.observation import LoraConfigured, Observation, Trainable, Trained
 from grader.model.submission import Flag
@@ -256,15 +256,20 @@ def _printed_otherwise(case: Case) -> tuple[Flag, ...]:
 
 def _from_text(case: Case) -> Finding:
     assert case.facts is not None
-    configs = said(case, LoraConfigured) or dry(case, LoraConfigured)
+    configs = configurations(case) or dry(case, LoraConfigured)
     printed = [item for item in case.seen.of(Trainable, model=case.line.model, source="recorded") if item.count]
     counts = [(item, count) for item in configs if (count := count_config(case.facts, item.config)) is not None]
-    if not counts:
+    if len(counts) < len(configs) or not counts:
         return _from_count(case, printed)
     matching = [(item, count) for item, count in counts if any(shown.count == count.trainable for shown in printed)]
     item, count = (matching or counts)[-1]
     seen: tuple[Observation, ...] = (item, *printed)
     setup = Setup(count, 0, 0.0, count.head, _extras(item.config), item.source, seen)
+    if len({(count.trainable, count.targets, count.head) for _, count in counts}) > 1 and not matching:
+        return not_assessed(
+            f"Your code puts several LoRA configurations on {word(case.line.model)}; which one is meant could not be told.",
+            f"Not run; configured: {'; '.join(_described(count) for _, count in counts)}.",
+        )
     if printed and not matching:
         return not_assessed(
             f"Your outputs show {printed[0].count:,} trainable parameters for {word(case.line.model)}, your configuration gives "

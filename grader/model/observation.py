@@ -53,6 +53,10 @@ class PaddingSet(Observation):
     side: Side
     explicit: bool = True
     """False where it is only the tokenizer's default."""
+    by_hand: bool = False
+    """Batches are put together by code of the student's own, or the side could not be read: `side` is then `both` (source)."""
+    fed: bool | None = None
+    """This padding was seen to make the batches of a training run (source)."""
 
 
 class PaddingEffect(Observation):
@@ -74,6 +78,10 @@ class Loaded(Observation):
     dtype_given: bool = False
     """The call named a dtype at all."""
     quantized: bool = False
+    cast: str | None = None
+    """Type to which this very object was cast before training (source)."""
+    trained: bool | None = None
+    """The object went into a training run that could be followed (source); null from other sources."""
 
 
 class Cast(Observation):
@@ -97,7 +105,10 @@ class LoraConfigured(Observation):
     """A LoRA configuration as given to PEFT (before PEFT changes it)."""
 
     config: dict[str, Any]
-    """r, lora_alpha, target_modules, modules_to_save, task_type, bias, use_dora, rank_pattern ... as plain JSON."""
+    """r, lora_alpha, target_modules, modules_to_save, task_type, bias, use_dora, rank_pattern ... as plain JSON. From source, what
+    could not be read is listed under `unresolved`, and a task type that adds no head (plain PeftModel, add_adapter) is left out."""
+    trained: bool | None = None
+    """The object that it was put on went into a training run that could be followed (source); null from other sources."""
 
 
 class Trainable(Observation):

@@ -18,7 +18,9 @@ from grader.observing.source_values import (
     Instance,
     Lib,
     Output,
+    Parts,
     Power,
+    Tokenizer,
     Trainer,
     Value,
     combined,
@@ -28,9 +30,12 @@ from grader.observing.source_values import (
 TEXT = 5_000
 ITEMS = 300
 SHORT_TEXT = 20
+SMALL_POWER = 40
+LARGEST = 10**15
 _NUMERIC: dict[type[ast.operator], Callable[[Value, Value], Value]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
+    ast.LShift: operator.lshift, ast.RShift: operator.rshift,
 }  # fmt: skip
 _COMPARE: dict[type[ast.cmpop], Callable[[Value, Value], bool]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
@@ -101,6 +106,10 @@ class Evaluator:
         """`base.name`."""
         if isinstance(base, Lib):
             return Lib(f"{base.path}.{name}")
+        if isinstance(base, Parts):
+            return Bound(base, name)
+        if isinstance(base, Tokenizer) and name in ("padding_side", "name_or_path"):
+            return (base.side if name == "padding_side" else base.checkpoint) or UNKNOWN
         if isinstance(base, Instance | Trainer):
             return self._of_object(base, name)
         if isinstance(base, Bound) and base.name == "super":
@@ -198,9 +207,10 @@ class Evaluator:
         if apply is None or not (is_known(left) and is_known(right)) or _grows(sign, left, right):
             return UNKNOWN
         try:
-            return apply(left, right)
+            found = apply(left, right)
         except (TypeError, ValueError, ArithmeticError):
             return UNKNOWN
+        return UNKNOWN if isinstance(found, complex) else found
 
     def _unaryop(self, node: ast.UnaryOp, env: Env) -> Value:
         value = self.value(node.operand, env)
@@ -314,7 +324,7 @@ def elements(value: Value) -> list[Value]:
         return [value]
     if isinstance(value, list | tuple | set | dict):
         return list(value)
-    if isinstance(value, Output):
+    if isinstance(value, Output | Parts):
         return [value]
     if isinstance(value, str) and len(value) <= SHORT_TEXT:
         return list(value)
@@ -324,7 +334,7 @@ def elements(value: Value) -> list[Value]:
 def _part(value: Value, place: int) -> Value:
     if isinstance(value, list | tuple):
         return value[place] if place < len(value) else UNKNOWN
-    return value if isinstance(value, Output) else UNKNOWN
+    return value if isinstance(value, Output | Parts) else UNKNOWN
 
 
 def _grows(sign: ast.operator, left: Value, right: Value) -> bool:
@@ -335,4 +345,7 @@ def _grows(sign: ast.operator, left: Value, right: Value) -> bool:
         return sizes[0] * times > ITEMS * 10
     if isinstance(sign, ast.Mod) and isinstance(left, str):
         return True
-    return sum(sizes) > TEXT or any(isinstance(item, int) and abs(item) > 10**15 for item in (left, right))
+    if isinstance(sign, ast.Pow | ast.LShift):
+        small = isinstance(left, int | float) and abs(left) <= LARGEST
+        return not (small and isinstance(right, int | float) and abs(right) <= SMALL_POWER)
+    return sum(sizes) > TEXT or any(isinstance(item, int) and abs(item) > LARGEST for item in (left, right))

@@ -11,24 +11,21 @@ from grader.model.base import Role
 from grader.model.finding import Citation
 from grader.model.observation import (
     Cast,
-    Loaded,
-    LoraConfigured,
     LossWeights,
     Observation,
     PaddingEffect,
-    PaddingSet,
     Precision,
     Saved,
     TrainingSetup,
 )
 from grader.observing.recorded_labels import read, read_code
+from grader.observing.source_objects import Objects, head_kept
+from grader.observing.source_padding import Padding
 from grader.observing.source_values import (
     UNKNOWN,
     Arguments,
-    Lora,
     Model,
     Power,
-    Tokenizer,
     Trainer,
     Value,
     plain_dtype,
@@ -39,17 +36,6 @@ if TYPE_CHECKING:
     from grader.observing.source_walk import Walker
 
 _WEIGHTS_NAME = re.compile(r"weight|\bcw\b|_w$|^w$|alpha", re.IGNORECASE)
-_TARGETS: dict[str, Role] = {
-    "Wqkv": "encoder", "Wo": "encoder", "Wi": "encoder", "q_proj": "decoder", "v_proj": "decoder", "o_proj": "decoder",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _PaddingUse:
-    role: Role | None
-    side: str
-    explicit: bool
-    cited: Citation
 
 
 @dataclass(eq=False)
@@ -76,10 +62,9 @@ class Facts:
 
     assignment: Assignment
     observations: list[Observation] = field(default_factory=list)
-    configs: list[Lora] = field(default_factory=list)
-    tokenizers: list[Tokenizer] = field(default_factory=list)
+    objects: Objects = field(default_factory=Objects)
+    padding: Padding = field(default_factory=Padding)
     _about: list[tuple[Observation, Model]] = field(default_factory=list)
-    _uses: list[_PaddingUse] = field(default_factory=list)
     _saved: list[_SavedFact] = field(default_factory=list)
     _weights: list[_Weights] = field(default_factory=list)
     _manual: dict[int, dict[str, object]] = field(default_factory=dict)
@@ -121,34 +106,16 @@ class Facts:
         dtype = plain_dtype(given)
         if given == "auto" and model.role in self.assignment.models:
             dtype = self.assignment.models[model.role].checkpoint_dtype
-        self.note(
-            Loaded(
-                source="source", model=model.role, citation=self.cite(), checkpoint=model.checkpoint,
-                dtype=dtype, dtype_given=is_given, quantized=quantized,
-            ),
-            model,
-        )  # fmt: skip
+        self.objects.loaded(model, self.cite(), dtype, given=is_given, quantized=quantized)
         if labels is not None:
             self.note(TrainingSetup(source="source", model=model.role, citation=self.cite(), labels=labels))
 
     def cast(self, model: Model, dtype: str) -> None:
-        """A model changed type before training."""
+        """A model changed type before training; what was unsure of its type is settled by it."""
+        model.cast, model.unsure = dtype, False
         self.note(Cast(source="source", model=model.role, citation=self.cite(), dtype=dtype), model)
 
-    def adapted(self, model: Model, lora: Lora) -> None:
-        """A LoRA configuration was put on a model."""
-        role = model.role or _role_of_targets(lora)
-        self.note(LoraConfigured(source="source", model=role, citation=lora.cited, config=lora.config), model)
-
     # padding
-
-    def padded(self, tokenizer: Tokenizer, role: Role | None) -> None:
-        """A tokenizer padded, with the side that it has now."""
-        if tokenizer.side in ("left", "right"):
-            cited = tokenizer.cited if tokenizer.explicit else self.cite()
-            use = _PaddingUse(role or tokenizer.role, tokenizer.side, tokenizer.explicit, cited)
-            if use not in self._uses:
-                self._uses.append(use)
 
     def pools(self, role: Role | None) -> None:
         """The code reads the last place by hand."""
@@ -162,7 +129,7 @@ class Facts:
         """`trainer.train()`: precision, length, checkpoints, padding by its collator."""
         model = trainer.model
         if trainer.pads is not None:
-            self.padded(trainer.pads, model.role if model else None)
+            self.padding.padded(trainer.pads, model.role if model else None, self.cite(), fed=model is not None)
         if model is None:
             return
         model.trained = True
@@ -261,11 +228,8 @@ class Facts:
 
     def finish(self) -> tuple[Observation, ...]:
         """All observations, those included that only the whole notebook shows."""
-        for lora in self.configs:
-            if not lora.applied:
-                role = _role_of_targets(lora)
-                self.note(LoraConfigured(source="source", model=role, citation=lora.cited, config=lora.config))
-        self._finish_padding()
+        for found in (*self.objects.finish(), *self.padding.finish()):
+            self.note(found)
         for kept in self._saved:
             self.note(self._saved_observation(kept))
         for item in self._weights:
@@ -278,22 +242,6 @@ class Facts:
     def _with_run(self, observation: Observation) -> Observation:
         runs = {model.run for seen, model in self._about if seen == observation}
         return observation.model_copy(update={"run": runs.pop()}) if len(runs) == 1 else observation
-
-    def _finish_padding(self) -> None:
-        uses = self._uses
-        roles = {use.role for use in uses}
-        final = [
-            _PaddingUse(item.role, item.side, True, item.cited)
-            for item in self.tokenizers
-            if item.explicit and item.side in ("left", "right") and item.role not in roles
-        ]
-        for use in (*uses, *final):
-            self.note(
-                PaddingSet(
-                    source="source", model=use.role, citation=use.cited, explicit=use.explicit,
-                    side="left" if use.side == "left" else "right",
-                )
-            )  # fmt: skip
 
     def _saved_observation(self, kept: _SavedFact) -> Saved:
         model = kept.model
@@ -343,21 +291,3 @@ class Facts:
                 autocast=autocast if isinstance(autocast, str) else None, scaler=record.get("scaler") is True,
             )
         )  # fmt: skip
-
-
-def head_kept(config: dict[str, object], head: str | None) -> bool | None:
-    """Whether PEFT puts the head into what it saves, as far as the configuration is known."""
-    left_open = config.get("unresolved")
-    task, kept = config.get("task_type"), config.get("modules_to_save")
-    if task == "SEQ_CLS":
-        return True
-    if isinstance(kept, list | tuple) and head is not None:
-        return head in kept or (None if left_open else False)
-    return None if left_open or head is None or kept is not None else False
-
-
-def _role_of_targets(lora: Lora) -> Role | None:
-    targets = lora.config.get("target_modules")
-    names = [targets] if isinstance(targets, str) else targets if isinstance(targets, list | tuple) else []
-    roles = {role for name in names for key, role in _TARGETS.items() if key in str(name)}
-    return roles.pop() if len(roles) == 1 else None

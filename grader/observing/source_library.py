@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
 from grader.model.base import Role
+from grader.model.finding import Citation
+from grader.observing.source_cells import Code
 from grader.observing.source_facts import Facts
+from grader.observing.source_models import HARMLESS, HARMLESS_METHODS, HARMLESS_MODULES, SAME_MODEL, ModelCalls, text_of
 from grader.observing.source_numeric import numeric_call, numeric_method
+from grader.observing.source_padding import pads_by_hand
 from grader.observing.source_timing import Timing, TimingToken
-from grader.observing.source_torch import TorchCalls
 from grader.observing.source_values import (
-    ITEM,
     UNKNOWN,
     Arguments,
     Bound,
@@ -34,26 +35,18 @@ from grader.observing.source_values import (
     Tokenizer,
     Trainer,
     Value,
-    plain,
+    model_in,
+    model_of_part,
     plain_dtype,
     unknown,
 )
 
-if TYPE_CHECKING:
-    pass
-
-_SAME_MODEL = frozenset(
-    {"eval", "train", "cuda", "cpu", "requires_grad_", "merge_and_unload", "unload", "merge_adapter", "gradient_checkpointing_enable",
-     "get_base_model", "compile", "DataParallel", "deepcopy", "prepare_model_for_kbit_training", "prepare_model",
-     "enable_input_require_grads", "resize_token_embeddings", "share_memory", "to_bettertransformer"}
-)  # fmt: skip
-_CASTS = {"half": "float16", "bfloat16": "bfloat16", "float": "float32"}
 _POOLED = re.compile(r"hidden|last_hidden_state|\bhs\b|sequence_output|token_embed|features", re.IGNORECASE)
-_LORA_POSITIONS = ("task_type", "peft_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "r")
-_ARGUMENT_DEFAULTS_ON = ("fp16", "bf16")
+_RUNS = re.compile(r"exec$|run_cell|run_line_magic|set_default_dtype$|run_module$|run_path$")
+_DEFAULT_COLLATORS = ("default_data_collator", "DefaultDataCollator", "default_collate", "torch_default_data_collator")
 
 
-class Library(TorchCalls):
+class Library(ModelCalls):
     """Understands library calls; one per notebook."""
 
     def __init__(self, facts: Facts) -> None:
@@ -71,11 +64,13 @@ class Library(TorchCalls):
         if isinstance(function, Bound):
             return self._of_method(function, args, kwargs, node)
         if isinstance(function, Model):
-            return self._forward(function, args, kwargs)
+            return self.forward(function)
         if isinstance(function, Loss):
             return self._loss(function.weight, args)
         if isinstance(function, Tokenizer):
             self._tokenize(function, kwargs)
+        else:
+            self.handed_over(args, kwargs)
         return UNKNOWN
 
     def _of_library(self, function: Lib, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -85,23 +80,30 @@ class Library(TorchCalls):
         method = getattr(self, f"_lib_{name.lower()}", None)
         if method and (name[0].isupper() or name in _LOWER_NAMES):
             return method(args, kwargs)
-        if name in _SAME_MODEL and args and isinstance(args[0], Model):
-            return args[0]
+        if name in SAME_MODEL and args and isinstance(args[0], Model):
+            return self.facts.objects.copied(args[0]) if name == "deepcopy" else args[0]
         if re.fullmatch(r"(?:Seq2Seq)?TrainingArguments|SFTConfig", name):
             return self._training_arguments(args, kwargs)
         if name.endswith("Trainer"):
             made = Trainer(None)
             self.set_up(made, args, kwargs)
             return made
-        if "Collator" in name:
+        if "Collator" in name and name not in _DEFAULT_COLLATORS:
             pads = kwargs.get("tokenizer", args[0] if args else UNKNOWN)
             return Collator(pads) if isinstance(pads, Tokenizer) else UNKNOWN
+        if name == "DataLoader":
+            self._collates(kwargs.get("collate_fn"), None)
+        if name not in HARMLESS and not function.path.startswith(HARMLESS_MODULES):
+            self.handed_over(args, kwargs)
         return numeric_call(function, args, kwargs)
 
     def _of_method(self, function: Bound, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         owner, name = function.owner, function.name
         if isinstance(owner, Model):
-            return self._model_method(owner, name, args, kwargs)
+            return self.model_method(owner, name, args, kwargs, node)
+        whole = model_of_part(owner)
+        if whole is not None:
+            return self.part_method(whole, name, args, kwargs)
         if isinstance(owner, Tokenizer):
             if name in ("__call__", "pad", "encode", "encode_plus", "batch_encode_plus"):
                 self._tokenize(owner, {"padding": True} if name == "pad" else kwargs)
@@ -117,8 +119,12 @@ class Library(TorchCalls):
             return self._accelerated(owner, args[0])
         if name == "prepare" and args:
             return tuple(args) if len(args) > 1 else args[0]
+        if name in ("unwrap_model", "prepare_model") and args:
+            return args[0]
         if name == "from_pretrained":
             return UNKNOWN
+        if name not in HARMLESS_METHODS:
+            self.handed_over(args, kwargs)
         return numeric_method(owner, name, args)
 
     # loading
@@ -129,10 +135,11 @@ class Library(TorchCalls):
             side = kwargs.get("padding_side")
             known = "**" not in kwargs
             settled = side if isinstance(side, str) else "right" if side is None and known else None
-            made = Tokenizer(self._role(first), settled, side is not None, self.walker.cite())
-            self.facts.tokenizers.append(made)
+            name = first if isinstance(first, str) else ""
+            made = Tokenizer(self._role(first), settled, side is not None, self.walker.cite(), name)
+            self.facts.padding.tokenizers.append(made)
             return made
-        if kind.startswith("PeftModel") or kind == "PeftMixedModel":
+        if kind.startswith(("PeftModel", "AutoPeftModel")) or kind == "PeftMixedModel":
             return first if isinstance(first, Model) else UNKNOWN
         if kind.endswith(("Config", "Processor", "FeatureExtractor")):
             return Instance(attrs={**kwargs, "name_or_path": first})
@@ -156,37 +163,6 @@ class Library(TorchCalls):
     def _role(self, checkpoint: Value) -> Role | None:
         return self.facts.role_of(checkpoint) if isinstance(checkpoint, str) else None
 
-    # PEFT
-
-    def _lib_loraconfig(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        given = {**dict(zip(_LORA_POSITIONS, args, strict=False)), **kwargs}
-        config: dict[str, object] = {}
-        left_open: list[str] = []
-        for name, value in given.items():
-            known = plain(value)
-            if unknown(known):
-                left_open.append("*" if name == "**" else name)
-            else:
-                config[name] = known
-        if left_open:
-            config["unresolved"] = sorted(left_open)
-        made = Lora(config, self.walker.cite())
-        self.facts.configs.append(made)
-        return made
-
-    def _lib_get_peft_model(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        model = kwargs.get("model", args[0] if args else UNKNOWN)
-        config = kwargs.get("peft_config", args[1] if len(args) > 1 else UNKNOWN)
-        if isinstance(model, Model):
-            self._adapt(model, config)
-        return model
-
-    def _adapt(self, model: Model, config: Value) -> None:
-        if isinstance(config, Lora):
-            config.applied = True
-            model.lora = config
-            self.facts.adapted(model, config)
-
     # training
 
     def _training_arguments(self, args: list[Value], kwargs: dict[str, Value]) -> Arguments:
@@ -199,19 +175,37 @@ class Library(TorchCalls):
     def set_up(self, trainer: Trainer, args: list[Value], kwargs: dict[str, Value]) -> None:
         """`Trainer(...)`, also through `super().__init__`."""
         given = {**dict(zip(("model", "args", "data_collator"), args, strict=False)), **kwargs}
-        model, arguments, collator = given.get("model"), given.get("args"), given.get("data_collator")
-        trainer.model = model if isinstance(model, Model) else trainer.model
+        model, arguments, collator = model_in(given.get("model")), given.get("args"), given.get("data_collator")
+        if model is None and isinstance(given.get("model_init"), Function | Partial):
+            model = model_in(self.walker.call_unknown(given["model_init"], {}))
+        trainer.model = model or trainer.model
         trainer.arguments = arguments if isinstance(arguments, Arguments) else trainer.arguments
         tokenizer = given.get("processing_class", given.get("tokenizer"))
         if isinstance(collator, Collator):
             trainer.pads = collator.tokenizer
         elif collator is None and isinstance(tokenizer, Tokenizer):
             trainer.pads = tokenizer
-        elif isinstance(collator, Function | Partial | Instance):
-            self.walker.call_unknown(collator, {}) if not isinstance(collator, Instance) else None
+        elif collator is not None:
+            self._collates(collator, trainer.model)
         trainer.loss = given.get("compute_loss_func")
         if isinstance(given.get("peft_config"), Lora) and trainer.model:
-            self._adapt(trainer.model, given["peft_config"])
+            self.adapt(trainer.model, given["peft_config"])
+
+    def _collates(self, collator: Value, model: Model | None) -> None:
+        """Something puts batches together: a tokenizer's collator, the student's own function or class, or nothing that pads."""
+        role = model.role if model else None
+        if collator is None or (isinstance(collator, Lib) and collator.name in _DEFAULT_COLLATORS):
+            return
+        if isinstance(collator, Collator):
+            self.facts.padding.padded(collator.tokenizer, role, self.walker.cite())
+            return
+        before = self.facts.padding.calls
+        if isinstance(collator, Function | Partial):
+            self.walker.call_unknown(collator, {})
+        elif isinstance(collator, Instance):
+            self.walker.call_methods(collator)
+        if self.facts.padding.calls == before:
+            self.facts.padding.by_hand(role, self.walker.cite())
 
     def _lib_super(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
         """`super()` inside a method of a student's class: the object itself, seen as the library's."""
@@ -227,7 +221,7 @@ class Library(TorchCalls):
         elif name == "train":
             self._train(trainer)
         elif name in ("save_model", "push_to_hub") and trainer.model:
-            self.facts.saved(trainer.model, _text(args, kwargs, "output_dir", _output_dir(trainer)))
+            self.facts.saved(trainer.model, text_of(args, kwargs, "output_dir", _output_dir(trainer)))
         if name in ("train", "evaluate", "predict", "prediction_loop", "evaluation_loop") and trainer.model:
             return Output(trainer.model)
         return UNKNOWN
@@ -242,13 +236,6 @@ class Library(TorchCalls):
             self.walker.call_unknown(trainer.loss, {})
         self.trainers.pop()
         self.facts.trained(trainer)
-
-    def _forward(self, model: Model, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        timed_only = "no_grad" in self.contexts
-        autocast = next((item for item in reversed(self.contexts) if item.startswith("autocast:")), None)
-        if autocast and not timed_only:
-            self.facts.autocast(model, autocast.partition(":")[2])
-        return Output(model)
 
     def _output_method(self, owner: Output, name: str) -> Value:
         if name == "backward":
@@ -266,66 +253,28 @@ class Library(TorchCalls):
             self.facts.scaler(output.model)
         return self._output_method(output, "backward")
 
-    # models
-
-    def _model_method(self, model: Model, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        if name in ("to", "type", *_CASTS):
-            self._cast(model, name, args, kwargs)
-            return model
-        if name in ("merge_and_unload", "unload"):
-            model.merged = True
-            return model
-        if name in _SAME_MODEL:
-            return model
-        if name == "save_pretrained" or name == "push_to_hub":
-            self.facts.saved(model, _text(args, kwargs, "save_directory", ""))
-        elif name == "add_adapter":
-            self._adapt(model, next((item for item in (*args, *kwargs.values()) if isinstance(item, Lora)), UNKNOWN))
-        elif name in ("__call__", "forward"):
-            return self._forward(model, args, kwargs)
-        elif name == "state_dict" or name == "generate":
-            return Output(model)
-        return UNKNOWN
-
-    def _cast(self, model: Model, name: str, args: list[Value], kwargs: dict[str, Value]) -> None:
-        dtype = _CASTS.get(name) or next((found for item in (*args, *kwargs.values()) if (found := plain_dtype(item))), None)
-        if dtype and not model.trained and not self.walker.uncertain:
-            self.facts.cast(model, dtype)
-
-    def _lib_save(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        """`torch.save(...)`."""
-        self._dump(args, "state_dict" if args and isinstance(args[0], Output) else "other")
-        return UNKNOWN
-
-    def _lib_save_file(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        """`safetensors.torch.save_file(...)`."""
-        self._dump(args, "state_dict")
-        return UNKNOWN
-
-    def _dump(self, args: list[Value], kind: str) -> None:
-        what = args[0] if args else UNKNOWN
-        model = what if isinstance(what, Model) else what.model if isinstance(what, Output) else None
-        if model is not None:
-            self.facts.saved(model, _text(args[1:], {}, "f", ""), by_hand="state_dict" if kind == "state_dict" else "other")
-
     # tokenizers
 
     def _tokenize(self, tokenizer: Tokenizer, kwargs: dict[str, Value]) -> None:
         padding = kwargs.get("padding", kwargs.get("pad_to_max_length", kwargs.get("**", False)))
         if padding in (False, None, "do_not_pad"):
             return
-        side = kwargs.get("padding_side")
-        if isinstance(side, str):
-            self.facts.padded(Tokenizer(tokenizer.role, side, True, self.walker.cite()), tokenizer.role)
+        given = kwargs.get("padding_side")
+        if given is None:
+            self.facts.padding.padded(tokenizer, tokenizer.role, self.walker.cite())
         else:
-            self.facts.padded(tokenizer, tokenizer.role)
+            side = given if isinstance(given, str) else None
+            called = Tokenizer(tokenizer.role, side, True, self.walker.cite())
+            self.facts.padding.padded(called, tokenizer.role, self.walker.cite())
 
     # what the walker tells
 
     def set_attribute(self, owner: Instance | Trainer, name: str, value: Value) -> None:
-        """Weights kept on an object count as made there."""
+        """Weights kept on an object count as made there; a Trainer's collator may be replaced."""
         if isinstance(value, Power):
             self.facts.made(name, value)
+        elif isinstance(owner, Trainer) and name == "data_collator":
+            self._collates(value, owner.model)
 
     def named(self, target: ast.AST, value: Value) -> None:
         """A name was bound: weights that are made, the run that a model belongs to."""
@@ -350,6 +299,15 @@ class Library(TorchCalls):
 
     # timing
 
+    def begin(self, code: Code) -> None:
+        """A cell begins; what did not parse, or is run from text, may do anything."""
+        called = (_name(item) for item in ast.walk(code.tree) if isinstance(item, ast.Call))
+        outside = any(line.startswith("run ") for line in code.shell) or any(_RUNS.match(name) for name in called)
+        self.facts.objects.incomplete |= outside or not code.whole
+        line = pads_by_hand(code.tree)
+        if line is not None:
+            self.facts.padding.by_hand(None, Citation(where="notebook", cell=code.cell, quote=code.quote(line)[:300]))
+
     def timing_cell(self, code: object, statement: ast.stmt) -> None:
         """A statement of a cell begins."""
         self.timing.statement(statement)
@@ -364,14 +322,14 @@ class Library(TorchCalls):
 
 
 _LOWER_NAMES = frozenset(
-    {"get_peft_model", "super", "save", "save_file", "cross_entropy", "nll_loss", "autocast", "no_grad", "inference_mode",
+    {"get_peft_model", "inject_adapter_in_model", "prepare_model_for_kbit_training",
+     "super", "save", "save_file", "cross_entropy", "nll_loss", "autocast", "no_grad", "inference_mode",
      "partial", "setattr"}
 )  # fmt: skip
 
 
-def _text(args: list[Value], kwargs: dict[str, Value], name: str, otherwise: str) -> str:
-    value = args[0] if args else kwargs.get(name, otherwise)
-    return value if isinstance(value, str) else "" if value is ITEM or unknown(value) else str(plain(value))
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _output_dir(trainer: Trainer) -> str:

@@ -165,6 +165,8 @@ class Statements(ABC):
             self.library.set_attribute(owner, name, value)
         elif isinstance(owner, Class):
             owner.attrs[name] = value
+        else:
+            self.library.set_part(owner, name)
 
     def _assign_item(self, target: ast.Subscript, value: Value, env: Env) -> None:
         owner = self.evaluator.value(target.value, env)
@@ -241,6 +243,9 @@ class Statements(ABC):
 
     def _try(self, statement: ast.Try, env: Env) -> None:
         self.block(statement.body, env)
+        for node in (item for handler in statement.handlers for item in ast.walk(handler)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self.library.in_doubt(env.get(node.id))
         self.block(statement.orelse, env)
         self.block(statement.finalbody, env)
 

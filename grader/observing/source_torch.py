@@ -45,6 +45,9 @@ class TorchCalls:
         tokenizer.side = value if isinstance(value, str) and not (self.walker.uncertain and changed) else None
         tokenizer.explicit, tokenizer.cited = True, self.walker.cite()
 
+    def set_part(self, owner: Value, name: str) -> None:
+        """An attribute of a part of a model was set."""
+
     def _lib_crossentropyloss(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
         return Loss(kwargs.get("weight", args[0] if args else None))
 
@@ -108,5 +111,7 @@ class TorchCalls:
     def _lib_setattr(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
         if len(args) == 3 and isinstance(args[0], Tokenizer) and isinstance(args[1], str):
             self.set_tokenizer(args[0], args[1], args[2])
+        elif len(args) == 3 and isinstance(args[1], str):
+            self.set_part(args[0], args[1])
         return None
 

@@ -146,6 +146,7 @@ class Tokenizer:
     """Null where the code leaves it open."""
     explicit: bool
     cited: Citation
+    checkpoint: str = ""
 
 
 @dataclass(eq=False)
@@ -168,6 +169,36 @@ class Model:
     merged: bool = False
     trained: bool = False
     causal: bool = False
+    cast: str | None = None
+    """Type to which it was cast before training."""
+    unsure: bool = False
+    """Something that can't be followed was done with it: its type may have changed."""
+    switched: bool = False
+    """Parameters were switched on or off by hand after LoRA was put on: what trains is not the configuration's alone."""
+
+
+@dataclass(eq=False)
+class Parts:
+    """Parameters or modules of a model, and anything reached through them."""
+
+    model: Model
+
+
+def model_of_part(value: Value) -> Model | None:
+    """The model of which this is a part: `model.score.weight`, one of `model.parameters()`; null for anything else."""
+    while isinstance(value, Bound):
+        if value.name in ("config", "generation_config"):
+            return None
+        value = value.owner
+    return value if isinstance(value, Model) else value.model if isinstance(value, Parts) else None
+
+
+def model_in(value: Value) -> Model | None:
+    """The model that a value is, or that an object of the student's holds as its only one."""
+    if not isinstance(value, Instance):
+        return value if isinstance(value, Model) else None
+    held = {id(item): item for item in value.attrs.values() if isinstance(item, Model)}
+    return next(iter(held.values())) if len(held) == 1 else None
 
 
 @dataclass(eq=False)

@@ -47,6 +47,7 @@ class Walker(Statements):
         """Follow one cell; which values its names touched."""
         self.touched = []
         self.left_of_cell = CELL_BUDGET
+        self.library.begin(code)
         self.frames = [Frame(code, self.globals)]
         for statement in code.tree.body:
             try:
@@ -55,6 +56,7 @@ class Walker(Statements):
             except LeftError:
                 continue
             except (SpentError, RecursionError):
+                self.library.facts.objects.incomplete = True
                 self.uncertain = self.loops = 0
                 self.frames, self.active = [Frame(code, self.globals)], []
         return self.touched
@@ -153,11 +155,15 @@ class Walker(Statements):
             made.attrs.update(zip(cls.fields, args, strict=False))
             made.attrs.update(kwargs)
         if isinstance(made, Instance) and not cls.library_base().endswith(".Module"):
-            for name in _LAZY_METHODS:
-                method = cls.find(name)
-                if isinstance(method, Function):
-                    self.follow(method, [made], {})
+            self.call_methods(made)
         return made
+
+    def call_methods(self, made: Instance) -> None:
+        """Follow the methods of an object of the student's that a library will call."""
+        for name in _LAZY_METHODS:
+            method = made.cls.find(name) if made.cls else None
+            if isinstance(method, Function):
+                self.follow(method, [made], {})
 
 
 def _one(results: list[Value]) -> Value:

@@ -83,7 +83,7 @@ def loads(*cells: str) -> list[tuple[object, ...]]:
         ("cfg = AutoConfig.from_pretrained(DEC)\ncfg.torch_dtype = torch.float32\nM.from_pretrained(DEC, config=cfg)", ("decoder", "float32", True)),
         ("if kind() == 3:\n    d = torch.float32\nelse:\n    d = torch.bfloat16\nM.from_pretrained(DEC, dtype=d)", ("decoder", None, True)),
         ("if True:\n    d = torch.float32\nelse:\n    d = torch.bfloat16\nM.from_pretrained(DEC, dtype=d)", ("decoder", "float32", True)),
-        ("try:\n    m = M.from_pretrained(DEC, dtype=torch.float32)\nexcept Exception:\n    m = M.from_pretrained(DEC)", ("decoder", "float32", True)),
+        ("try:\n    m = M.from_pretrained(DEC, dtype=torch.float32)\nexcept Exception:\n    m = M.from_pretrained(DEC)", ("decoder", None, True)),
     ],
 )  # fmt: skip
 def test_a_load_is_read_with_its_dtype_however_it_is_written(code: str, expected: tuple[object, ...]) -> None:
@@ -130,7 +130,7 @@ def test_casts_before_training_are_told(code: str, expected: list[str]) -> None:
         ("LoraConfig(r=R, target_modules={'q_proj'}, modules_to_save=['score'])", {"r": 16, "target_modules": ["q_proj"], "modules_to_save": ["score"]}),
         ("LoraConfig(r=R, target_modules='all-linear', use_dora=True)", {"r": 16, "target_modules": "all-linear", "use_dora": True}),
         ("LoraConfig(r=R, target_modules=[f'{x}_proj' for x in 'qkvo'])", {"r": 16, "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]}),
-        ("LoraConfig(r=R, target_modules=find_linear(model))", {"r": 16, "unresolved": ["target_modules"]}),
+        ("LoraConfig(r=R, target_modules=find_linear(model))", {"r": 16, "unresolved": ["requires_grad", "target_modules"]}),
         ("LoraConfig(r=R, **more())", {"r": 16, "unresolved": ["*"]}),
         ("LoraConfig(r=R * 2, lora_alpha=2 * R)", {"r": 32, "lora_alpha": 32}),
     ],
@@ -169,7 +169,7 @@ def sides(*cells: str) -> set[tuple[object, ...]]:
         ((LOAD, "Trainer(model=model, args=TrainingArguments('x'), tokenizer=tok).train()"), {("decoder", "right", False)}),
         (("def collate(b): return tok.pad(b)", LOAD, "tok.padding_side = 'left'", "Trainer(model, TrainingArguments('x'), data_collator=collate)"), {("decoder", "left", True)}),
         (("setattr(tok, 'padding_side', 'left')", "tok(texts, padding=True)"), {("decoder", "left", True)}),
-        (("if is_decoder(name):\n    tok.padding_side = 'left'", "tok(texts, padding=True)"), set()),
+        (("if is_decoder(name):\n    tok.padding_side = 'left'", "tok(texts, padding=True)"), {("decoder", "both", True)}),
         (("tok(texts, padding=True, padding_side='left')",), {("decoder", "left", True)}),
         (("class DS(Dataset):\n    def __init__(self, t): self.t = t\n    def __getitem__(self, i): return self.t(x[i], padding='max_length')", "tok.padding_side = 'left'", "DS(tok)"), {("decoder", "left", True)}),
     ],
