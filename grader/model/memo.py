@@ -42,6 +42,8 @@ class Passage(Frozen):
     """For a row: the table's header cells, joined with ` | `."""
     tags: frozenset[str] = frozenset()
     """What its words are about (`encoder`, `macro_f1`, `hedge` ...): keys of observing/memo_words.yaml."""
+    classes: frozenset[str] = frozenset()
+    """Names of classes that it mentions."""
     copied: float = 0.0
     """Share of its words that stand in runs of words taken from the course's lecture."""
     memo: bool = True

@@ -15,6 +15,7 @@ from grader.model.memo import Memo, MemoNumber, MemoRead, Passage
 from grader.model.observation import Number, Observations
 from grader.model.rubric import Rubric
 from grader.observing.memo_claims import claims_of
+from grader.observing.memo_classes import ClassNames
 from grader.observing.memo_figures import decimal_comma, figures
 from grader.observing.memo_layout import Placed, heading_names, named_sections, place
 from grader.observing.memo_overlap import copied_words
@@ -42,9 +43,11 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     """The memo of one submission; one with nothing in it if the student wrote none."""
     lines, truncated = _lines(evidence)
     placed = place(lines, rubric, assignment.memo_aids)
-    passages = tuple(_passages(placed, assignment, rubric))[:MAX_PASSAGES]
-    written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     tracer = Tracer.of(seen, assignment.memo_aids.figures)
+    names = ClassNames(assignment.memo_aids.classes, tracer.numbers)
+    passages = tuple(_passages(placed, assignment, rubric))[:MAX_PASSAGES]
+    passages = tuple(item.model_copy(update={"classes": names.in_text(item.text)}) for item in passages)
+    written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
     total = sum(words for _, words in counts)
     return Memo(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from grader.model.memo import MemoNumber
 from grader.scoring.suggest_classes import TIER
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
@@ -16,62 +15,62 @@ def named_classes(reading: Reading) -> Draft:
     """3b: classes with numbers, exceptions included."""
     draft = Draft(reading, spread=0.5)
     found = _classes(reading)
-    both = [name for name, group in found.items() if len(group) >= 1]
-    places = [number.passage for group in found.values() for number in group.values()]
-    for name in both[:5]:
-        draft.seen.append(f"“{name}” with numbers")
-    draft.points += (0.0, 1.5, 2.5, 3.5)[min(len(both), 3)]
-    draft.places.extend(places[:4])
-    if len(both) < 3:
-        draft.missing.append("three or more classes with support and both F1 values")
     values = _class_values(reading)
-    against = [name for name in both if _against_trend(reading, values.get(name, {}))]
-    said = reading.prose(reading.find("exception", ("rare", "middle", "common", "encoder", "decoder", "zero")))
-    none_said = reading.find("every") if both else []
-    draft.part(
-        1.0,
-        1.0 if against else 0.6 if none_said and both else 0.0,
-        found="an exception to the trend",
-        missing="a class where the other model wins",
-        places=said,
-    )
-    zero = [name for name in both if values.get(name) and set(values[name].values()) == {0.0}]
-    draft.part(
-        0.5,
-        1.0 if zero or (both and reading.find("zero", "few_test")) else 0.0,
-        found="a class that stays at zero for both",
-        missing="rare classes that stay at zero for both",
-    )
-    if both and not reading.prose(places):
-        draft.points *= 0.75
+    draft.seen.extend(f"“{name}” with numbers" for name in list(found)[:5])
+    draft.places.extend(place for places, _ in found.values() for place in places[:1])
+    draft.points += _steps(sum(credit for _, credit in found.values()))
+    if len(found) < 3:
+        draft.missing.append("three or more classes with support and both F1 values")
+    if found:
+        _exceptions(reading, draft, values, found)
+    else:
+        mentions = [index for index, item in reading.written() if item.classes and item.section in ("per_class", None)]
+        draft.points += 0.5 if mentions else 0.0
+        draft.seen.extend(["classes named without numbers"] if mentions else [])
+        draft.places.extend(mentions[:2])
     _refuted(reading, draft, values)
-    if not both:
-        mentions = _mentioned(reading)
-        if mentions:
-            draft.points += 0.5
-            draft.seen.append("classes named without numbers")
-            draft.places.extend(mentions[:2])
     draft.not_judged.append("Whether the classes chosen are the telling ones.")
     return draft
 
 
-def _classes(reading: Reading) -> dict[str, dict[str, MemoNumber]]:
-    """Class -> model -> the memo's number."""
-    groups: dict[str, dict[str, MemoNumber]] = defaultdict(dict)
-    for item in reading.memo.numbers:
-        if item.status not in SOURCED:
+def _steps(count: float) -> float:
+    """One class 1.5, two 2.5, three or more 3.5."""
+    return min(count, 1.0) * 1.5 + min(max(count - 1.0, 0.0), 2.0)
+
+
+def _exceptions(
+    reading: Reading, draft: Draft, values: dict[str, dict[str, float]], found: dict[str, tuple[list[int], float]]
+) -> None:
+    against = [name for name in found if _against_trend(reading, values.get(name, {}))]
+    told = [
+        place for places, _ in found.values() for place in places if "exception" in reading.memo.passages[place].tags
+    ]
+    credit = 1.0 if against or told else 0.6 if reading.find("every") else 0.0
+    draft.part(
+        1.0, credit, found="an exception to the trend", missing="a class where the other model wins", places=told
+    )
+    zero = any(set(values.get(name, {1: 1.0}).values()) == {0.0} for name in found)
+    zero = zero or any("zero" in reading.memo.passages[place].tags for places, _ in found.values() for place in places)
+    credit = 1.0 if zero or reading.find("few_test") else 0.0
+    draft.part(
+        0.5, credit, found="a class that stays at zero for both", missing="rare classes that stay at zero for both"
+    )
+    if not reading.prose([place for places, _ in found.values() for place in places]):
+        draft.points *= 0.75
+
+
+def _classes(reading: Reading) -> dict[str, tuple[list[int], float]]:
+    """Class -> where it stands with a number, and how far that number has a source."""
+    found: dict[str, tuple[list[int], float]] = {}
+    for index, item in reading.written():
+        shares = [number for number in reading.numbers_in([index]) if 0 <= number.value <= 1 and number.kind != "ratio"]
+        if not item.classes or not shares or item.section == "next":
             continue
-        text = reading.memo.passages[item.passage].text.lower()
-        for key in item.keys:
-            model, _, metric, subject = key.split("/", 3)
-            if subject != "-" and metric == "f1" and not TIER.search(subject) and _name_stands(subject, text):
-                groups[subject].setdefault(model, item)
-    return groups
-
-
-def _name_stands(subject: str, text: str) -> bool:
-    words = re.findall(r"\w+", subject.lower())[:6]
-    return bool(words) and re.search(r"\W{1,3}".join(map(re.escape, words)), text) is not None
+        credit = 1.0 if any(number.status in (*SOURCED, "derived") for number in shares) else 1 / 3
+        for name in sorted(item.classes):
+            places, before = found.get(name, ([], 0.0))
+            found[name] = ([*places, index], max(before, credit))
+    return found
 
 
 def _class_values(reading: Reading) -> dict[str, dict[str, float]]:
@@ -126,12 +125,3 @@ def _refuted(reading: Reading, draft: Draft, values: dict[str, dict[str, float]]
             )
             draft.places.append(place)
             draft.contradicts = True
-
-
-def _mentioned(reading: Reading) -> list[int]:
-    names = {
-        item.subject
-        for item in reading.outputs
-        if item.metric == "f1" and item.subject and not TIER.search(item.subject) and len(item.subject) > 8
-    }
-    return [index for index, item in reading.written() if any(_name_stands(name, item.text.lower()) for name in names)]

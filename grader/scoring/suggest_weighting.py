@@ -47,7 +47,7 @@ def hypothesis(reading: Reading) -> Draft:
         found="a reason for it",
         missing="a reason for the expectation",
     )
-    mechanism = "mechanism" in first.tags or ("mechanism" in tags and "reason" in tags)
+    mechanism = "mechanism" in tags
     draft.part(
         1.5,
         share if mechanism else 0.0,
