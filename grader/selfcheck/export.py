@@ -86,9 +86,12 @@ def _page(notebook: Notebook, path: Path) -> bytes:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exporter = HTMLExporter(template_name="lab", raw_template=TEMPLATE, embed_images=True)
+        exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
+            template_name="lab", raw_template=TEMPLATE, embed_images=True
+        )
         resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-        body, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources=resources)
+        node: Any = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
+        body, _ = exporter.from_notebook_node(node, resources=resources)
     place = re.search(r"<head>\s*(<meta charset[^>]*>)?", body)
     at = place.end() if place else 0
     return f"{body[:at]}\n{_carried(notebook)}\n{body[at:]}".encode("utf-8", "replace")
