@@ -5,6 +5,7 @@ On this machine some of them do nothing; that they were asked for is what is rec
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,12 @@ from typing import Any
 from .inside_session import Session, short_dtype, wrap
 
 DEFAULTS = {"cuda": "float16", "cpu": "bfloat16"}
+
+
+def real_gpu() -> bool:
+    """Whether torch itself was built for a GPU and has one; what the notebook is told doesn't count."""
+    torch = sys.modules["torch"]
+    return bool(torch.version.cuda) and int(torch._C._cuda_getDeviceCount()) > 0
 
 
 class Precision:
@@ -52,7 +59,8 @@ class Precision:
             context: Any, device_type: Any, dtype: Any = None, enabled: bool = True, *args: Any, **kw: Any
         ) -> None:
             asked = short_dtype(dtype) if dtype is not None else DEFAULTS.get(str(device_type))
-            original(context, device_type, dtype, enabled, *args, **kw)
+            # Without a GPU half precision costs six times the time and shows nothing: compute in full, remember what was asked.
+            original(context, device_type, dtype, enabled and real_gpu(), *args, **kw)
             context.__dict__["_asked"] = asked if enabled else None
 
         return __init__

@@ -76,6 +76,8 @@ class Assignment(Artefact):
 
     slug: str
     title: str
+    course: str = ""
+    """The course's name, for the head of pages."""
     rubric: str
     """Path of the rubric, relative to the course root."""
     due: datetime | None = None

@@ -55,7 +55,7 @@ def student_html(
     assignment = materials.assignment
     return student_page(
         PageInput(
-            course_title=materials.course.root.name,
+            course_title=assignment.course,
             assignment_title=assignment.title,
             submission=item.submission,
             rubric=materials.rubric,
@@ -78,7 +78,7 @@ def student_html(
 def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded]) -> OverviewInput:
     """What the class overview shows."""
     return OverviewInput(
-        course_title=materials.course.root.name,
+        course_title=materials.assignment.course,
         assignment_title=materials.assignment.title,
         batch_name=batch.name,
         rubric=materials.rubric,

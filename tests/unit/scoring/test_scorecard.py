@@ -17,7 +17,13 @@ PADDING = "decoder.padding_side"
 
 
 def criterion(name: str = "1a", maximum: str = "6", **other: object) -> Criterion:
-    fields: dict[str, object] = {"id": name, "title": name, "max": Decimal(maximum), "kind": "suggested", "texts": TEXTS}
+    fields: dict[str, object] = {
+        "id": name,
+        "title": name,
+        "max": Decimal(maximum),
+        "kind": "suggested",
+        "texts": TEXTS,
+    }
     return Criterion.model_validate(fields | other)
 
 
@@ -57,7 +63,9 @@ def test_what_nothing_is_known_of_spans_everything_and_is_not_settled() -> None:
     assert only(card(criterion(), suggestions={})) == ("3.0", "0", "6", False)
 
 
-@pytest.mark.parametrize(("verdict", "points", "settled"), [("passed", "6", True), ("partial", "3", True), ("failed", "0", True)])
+@pytest.mark.parametrize(
+    ("verdict", "points", "settled"), [("passed", "6", True), ("partial", "3", True), ("failed", "0", True)]
+)
 def test_a_check_decides_an_auto_criterion(verdict: str, points: str, settled: bool) -> None:
     found = {PADDING: Finding.model_validate({"verdict": verdict})}
     item = card(criterion(kind="auto", check=PADDING), findings=found).sections[0].criteria[0]
@@ -84,9 +92,13 @@ def test_a_failed_check_caps_at_half_and_says_so() -> None:
 
 
 def test_a_cap_above_what_was_earned_takes_nothing_and_is_not_named() -> None:
-    item = card(
-        criterion(**CAPPED), findings={PADDING: Finding(verdict="failed")}, suggestions={"1a": suggestion("1", "2")}
-    ).sections[0].criteria[0]
+    item = (
+        card(
+            criterion(**CAPPED), findings={PADDING: Finding(verdict="failed")}, suggestions={"1a": suggestion("1", "2")}
+        )
+        .sections[0]
+        .criteria[0]
+    )
     assert (item.points, item.capped_by) == (Decimal("1.5"), ())
 
 
@@ -99,7 +111,10 @@ def test_a_failed_check_that_harmed_no_number_caps_nothing() -> None:
 def test_an_unknown_answer_that_could_cap_goes_to_a_person(verdict: str) -> None:
     found = {PADDING: Finding.model_validate({"verdict": verdict, "staff_text": "why"})}
     result = card(criterion(**CAPPED), findings=found)
-    assert (result.status, [(item.criterion, item.why) for item in result.review]) == ("needs_review", [(PADDING, "why")])
+    assert (result.status, [(item.criterion, item.why) for item in result.review]) == (
+        "needs_review",
+        [(PADDING, "why")],
+    )
 
 
 def test_an_unknown_answer_that_caps_nothing_waits_for_nobody() -> None:
@@ -145,7 +160,9 @@ def test_lateness_comes_off_the_total_but_never_below_zero() -> None:
 )
 def test_late_policies(policy: LatePolicy, seconds: int, points: str | None) -> None:
     found = card(criterion(), submission=handed_in(late_seconds=seconds), late=policy).adjustments
-    assert [str(item.points.normalize()) for item in found] == ([] if points is None else [str(Decimal(points).normalize())])
+    assert [str(item.points.normalize()) for item in found] == (
+        [] if points is None else [str(Decimal(points).normalize())]
+    )
 
 
 def test_unknown_lateness_costs_nothing() -> None:

@@ -92,7 +92,11 @@ def test_notebooks_are_verified_against_the_evidence(tmp_path: Path) -> None:
 
 
 def test_two_graders_never_hold_one_folder(tmp_path: Path) -> None:
-    with Workspace(tmp_path / "run"), pytest.raises(WorkspaceError, match="another grader"), Workspace(tmp_path / "run"):
+    with (
+        Workspace(tmp_path / "run"),
+        pytest.raises(WorkspaceError, match="another grader"),
+        Workspace(tmp_path / "run"),
+    ):
         pass
     with Workspace(tmp_path / "run"):
         pass
@@ -138,7 +142,9 @@ def test_an_unwritable_place_says_what_to_do(tmp_path: Path) -> None:
     assert caught.value.todo
 
 
-@pytest.mark.parametrize("who", ["24", "g12", "homework_1", "Ünal, Ö.", "a/b", "..", ".", "con ", "x" * 300, "=1+1", "作业"])
+@pytest.mark.parametrize(
+    "who", ["24", "g12", "homework_1", "Ünal, Ö.", "a/b", "..", ".", "con ", "x" * 300, "=1+1", "作业"]
+)
 def test_every_id_has_a_safe_folder_of_its_own(who: str) -> None:
     name = file_stem(who)
     assert name not in (".", "..")
