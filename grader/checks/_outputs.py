@@ -31,12 +31,17 @@ def same_run(shown: str | None, asked: str | None) -> bool:
 
 def practice_models(case: Case) -> bool:
     """The outputs show models far smaller than the real ones: they are not from the real run."""
-    for item in case.seen.of(Trainable, source="recorded"):
-        roles = [item.model] if item.model else list(case.assignment.models)
-        sizes = [true_size(case, role) for role in roles]
-        if item.total and sizes and all(size and item.total < PRACTICE * size for size in sizes):
-            return True
-    return False
+    return any(practice_count(case, item) for item in case.seen.of(Trainable, source="recorded"))
+
+
+def practice_count(case: Case, item: Trainable) -> bool:
+    """A printed count is of the practice models: of far too small a model, or what the dry run's stand-in trains."""
+    roles = [item.model] if item.model else list(case.assignment.models)
+    sizes = [true_size(case, role) for role in roles]
+    if item.total and sizes and all(size and item.total < PRACTICE * size for size in sizes):
+        return True
+    runs = [run for role in roles for run in case.seen.of(Trainable, model=role, source="dry_run") if run.names]
+    return item.count is not None and any(item.count == sum(prod(shape) for _, shape in run.names) for run in runs)
 
 
 def true_size(case: Case, role: Role) -> int | None:

@@ -164,7 +164,7 @@ def _nothing_saved(case: Case, trains: list[Trainable], files: list[Saved]) -> F
 def _from_text(case: Case, *, trained: bool = False) -> Finding:
     """The run did not get to saving: the configuration says what would be in the adapter."""
     configs = [*dry(case, LoraConfigured), *configurations(case)]
-    calls = [item for item in said(case, Saved) if item.head_trained is not False and item.head is not False]
+    calls = [item for item in said(case, Saved) if item.after_training is not False and item.head is not False]
     if case.facts is None or not configs:
         return _unknown(case, "no LoRA configuration of the decoder was seen")
     config = configs[0]

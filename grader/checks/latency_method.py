@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import citations, finished, ran
+from grader.checks._seen import citations, finished, gpu, ran
 from grader.model.base import Role
 from grader.model.finding import Finding, Source
-from grader.model.observation import LatencyMeasured
+from grader.model.observation import LatencyMeasured, Number
 
 REPEATS = 3
+SHOWN = ("latency_ms", "throughput", "batch_latency_ms", "latency_tail_ms")
 FIX = (
     "Time batches of 32 for both models: some warm-up passes first, then several timed ones, with `torch.cuda.synchronize()` before "
     "each look at the clock."
@@ -33,10 +34,10 @@ def latency_method(case: Case, options: Options) -> Finding:
         found = {role: _best(case.seen.of(LatencyMeasured, model=role, source=source)) for role in roles}
         timed = {role: item for role, item in found.items() if item is not None}
         if timed and (len(timed) == len(roles) or (source == "dry_run" and finished(case))):
-            return _judge(options, roles, timed, source)
+            return _judge(case, options, roles, timed, source)
     shared = [item for item in case.seen.of(LatencyMeasured) if item.model is None]
-    if shared and (best := _best(tuple(shared))) is not None:
-        return _judge(options, roles, dict.fromkeys(roles, best), best.source)
+    if shared and (best := _best(tuple(shared))) is not None and _shown_for(case) >= set(roles):
+        return _judge(case, options, roles, dict.fromkeys(roles, best), best.source)
     return not_assessed(
         f"We could not see how you took the time of both models. {FIX}",
         f"{'The dry run did not get to a timing of both models' if ran(case) else 'Not run'}, and the code does not settle it.",
@@ -45,12 +46,20 @@ def latency_method(case: Case, options: Options) -> Finding:
 
 def _best(items: tuple[LatencyMeasured, ...]) -> LatencyMeasured | None:
     """The measurement that is worth most: the largest batches, then the most repetitions."""
+    known = [item for item in items if item.batch_size != 1] or list(items)
     return max(
-        items, key=lambda item: (item.batch_size or 0, item.repeats or 0, item.synchronised is True), default=None
+        known, key=lambda item: (item.batch_size or 0, item.repeats or 0, item.synchronised is True), default=None
     )
 
 
-def _judge(options: Options, roles: tuple[Role, ...], timed: dict[Role, LatencyMeasured], source: Source) -> Finding:
+def _shown_for(case: Case) -> set[Role | None]:
+    """The models of which the outputs show times."""
+    return {item.model for item in case.seen.of(Number, source="recorded") if item.metric in SHOWN}
+
+
+def _judge(
+    case: Case, options: Options, roles: tuple[Role, ...], timed: dict[Role, LatencyMeasured], source: Source
+) -> Finding:
     missing = [role for role in roles if role not in timed]
     single = [role for role, item in timed.items() if item.batch_size == 1]
     staff = "; ".join(_described(role, item) for role, item in timed.items())
@@ -61,7 +70,7 @@ def _judge(options: Options, roles: tuple[Role, ...], timed: dict[Role, LatencyM
     if len(single) == len(timed):
         text = f"You time single examples; a GPU is used in batches, and one example says little of it. {FIX}"
         return finding("failed", student=text, staff=f"{source}: {staff}.", source=source, citations=seen)
-    lacking = _lacking(options, timed, single)
+    lacking = _lacking(case, options, timed, single)
     if not lacking:
         text = "You time both models in batches, with a warm-up or several repetitions: a fair measurement."
         return finding("passed", student=text, staff=f"{source}: {staff}.", source=source, citations=seen)
@@ -69,12 +78,13 @@ def _judge(options: Options, roles: tuple[Role, ...], timed: dict[Role, LatencyM
     return finding("partial", student=text, staff=f"{source}: {staff}.", source=source, citations=seen)
 
 
-def _lacking(options: Options, timed: dict[Role, LatencyMeasured], single: list[Role]) -> list[str]:
+def _lacking(case: Case, options: Options, timed: dict[Role, LatencyMeasured], single: list[Role]) -> list[str]:
     items = timed.values()
     lacking = [f"batches for the {', '.join(single)}"] if single else []
     if any(not item.warmup and (item.repeats or 0) < options.repeats for item in items):
         lacking.append("a warm-up or several repetitions")
-    if any(item.on_gpu and item.synchronised is False for item in items):
+    shown = gpu(case) is not None
+    if any((item.on_gpu or (shown and item.on_gpu is None)) and item.synchronised is False for item in items):
         lacking.append("waiting for the GPU before the clock is read")
     return lacking
 

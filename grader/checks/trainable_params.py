@@ -8,6 +8,7 @@ from typing import Any
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
+from grader.checks._outputs import practice_count
 from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word
 from grader.model.finding import Finding, Source
 from grader.model.observation import LoraConfigured, Observation, Trainable, Trained
@@ -232,10 +233,16 @@ def _values(count: Count | None) -> dict[str, str | int | float | bool | None]:
     return {"trainable": count.trainable, "total": count.total, "percent": round(count.percent, 4), "rank": count.rank}
 
 
+def _printed(case: Case) -> list[Trainable]:
+    """Counts in the saved outputs; those of the practice models say nothing of the real run."""
+    found = case.seen.of(Trainable, model=case.line.model, source="recorded")
+    return [item for item in found if item.count and not practice_count(case, item)]
+
+
 def _printed_otherwise(case: Case) -> tuple[Flag, ...]:
     """A count in the saved outputs that nothing that ran gives."""
     assert case.facts is not None
-    printed = [item for item in case.seen.of(Trainable, model=case.line.model, source="recorded") if item.count]
+    printed = _printed(case)
     runs = [count for item in dry(case, Trainable) if (count := count_names(case.facts, item.names)) is not None]
     if not printed or not runs or any(item.count == count.trainable for item in printed for count in runs):
         return ()
@@ -257,7 +264,7 @@ def _printed_otherwise(case: Case) -> tuple[Flag, ...]:
 def _from_text(case: Case) -> Finding:
     assert case.facts is not None
     configs = configurations(case) or dry(case, LoraConfigured)
-    printed = [item for item in case.seen.of(Trainable, model=case.line.model, source="recorded") if item.count]
+    printed = _printed(case)
     counts = [(item, count) for item in configs if (count := count_config(case.facts, item.config)) is not None]
     if len(counts) < len(configs) or not counts:
         return _from_count(case, printed)

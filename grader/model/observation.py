@@ -154,6 +154,8 @@ class Saved(Observation):
     """All lora_B are zero: never trained."""
     reload_difference: float | None = None
     """Largest relative difference of logits between the live model and the reloaded file on a probe batch."""
+    after_training: bool | None = None
+    """The code saves this very object after a training run of it that could be followed (source); null from other sources."""
     needs_hand_work: bool = False
     """Readable only with further code (pickle, bare state dict)."""
 

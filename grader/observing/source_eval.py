@@ -63,6 +63,9 @@ class Caller(Protocol):
     def position(self, node: ast.Subscript, base: Value) -> None:
         """A subscript was read; it may pool by position."""
 
+    def weighed(self, loss: Output, weight: Power) -> None:
+        """Losses of single examples were weighted."""
+
 
 def is_known(value: Value) -> bool:
     """A plain Python value."""
@@ -197,6 +200,10 @@ class Evaluator:
 
     def operate(self, sign: ast.operator, left: Value, right: Value) -> Value:
         """`left sign right`."""
+        for loss, weight in ((left, right), (right, left)):
+            if isinstance(loss, Output) and loss.rows and isinstance(weight, Power) and isinstance(sign, ast.Mult):
+                self.caller.weighed(loss, weight)
+                return Output(loss.model)
         if isinstance(left, Power) or isinstance(right, Power):
             return combined(sign, left, right)
         if isinstance(left, Output) or isinstance(right, Output):
@@ -315,7 +322,7 @@ class Evaluator:
             env.names[target.id] = value
         elif isinstance(target, ast.Tuple | ast.List):
             for place, item in enumerate(target.elts):
-                self.bind(item.value if isinstance(item, ast.Starred) else item, _part(value, place), env)
+                self.bind(item.value if isinstance(item, ast.Starred) else item, part_of(value, place), env)
 
 
 def elements(value: Value) -> list[Value]:
@@ -331,7 +338,8 @@ def elements(value: Value) -> list[Value]:
     return [ITEM]
 
 
-def _part(value: Value, place: int) -> Value:
+def part_of(value: Value, place: int) -> Value:
+    """One of the values that a tuple target takes."""
     if isinstance(value, list | tuple):
         return value[place] if place < len(value) else UNKNOWN
     return value if isinstance(value, Output | Parts) else UNKNOWN

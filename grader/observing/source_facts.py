@@ -256,6 +256,7 @@ class Facts:
             format="adapter" if form == "adapter" else "full" if form == "full" else "state_dict" if form == "state_dict" else "other",
             head=self._head_saved(model, form),
             head_trained=False if too_early else None,
+            after_training=kept.trained,
             needs_hand_work=form in ("state_dict", "other"),
         )
 

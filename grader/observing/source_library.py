@@ -66,7 +66,7 @@ class Library(ModelCalls):
         if isinstance(function, Model):
             return self.forward(function)
         if isinstance(function, Loss):
-            return self._loss(function.weight, args)
+            return self._loss(function.weight, args, rows=function.rows)
         if isinstance(function, Tokenizer):
             self._tokenize(function, kwargs)
         else:

@@ -58,6 +58,7 @@ class Objects:
     def adapt(self, model: Model, lora: Lora, *, adds_head: bool) -> None:
         """A configuration was put on a model; by PEFT's plain wrapper and add_adapter the task type adds no head."""
         lora.applied = True
+        model.role = model.role or role_of_targets(lora)
         config = {name: value for name, value in lora.config.items() if adds_head or name != "task_type"}
         model.lora = Lora(config, lora.cited, applied=True)
         self.adapted.append(_Adapted(model, model.lora))

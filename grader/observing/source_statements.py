@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from grader.model.finding import Citation
 from grader.observing.source_cells import Code
-from grader.observing.source_eval import Evaluator, elements, is_known
+from grader.observing.source_eval import Evaluator, elements, is_known, part_of
 from grader.observing.source_library import Library
 from grader.observing.source_values import (
     ITEM,
@@ -103,6 +103,10 @@ class Statements(ABC):
         """Tell the library about `[:, -1]`."""
         self.library.position(node, base)
 
+    def weighed(self, loss: Output, weight: Power) -> None:
+        """Tell the library about losses weighted one by one."""
+        self.library.weighed(loss, weight)
+
     def make_lambda(self, node: ast.Lambda, env: Env) -> Function:
         """A lambda as a value."""
         return Function(node, env, self.code, self._defaults(node.args, env))
@@ -151,8 +155,9 @@ class Statements(ABC):
             self._assign_attribute(self.evaluator.value(target.value, env), target.attr, value)
         elif isinstance(target, ast.Subscript):
             self._assign_item(target, value, env)
-        elif isinstance(target, ast.Tuple | ast.List) and not isinstance(value, Output):
-            self.evaluator.bind(target, value, env)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for place, item in enumerate(target.elts):
+                self.assign(item.value if isinstance(item, ast.Starred) else item, part_of(value, place), env)
         else:
             self.evaluator.bind(target, value, env)
             self.library.named(target, value)

@@ -35,7 +35,9 @@ _CLOCK = re.compile(
     r"\btime\.time\s?\(|(?<![\w.])time\(\)|\btimeit\b|\.Timer\("
 )
 _TRAINS = re.compile(r"\.train\(\s*(?:resume_from_checkpoint[^)]*)?\)|\.backward\(|\.fit\(|optimizer\.step\(")
-_SYNC = re.compile(r"\bsynchronize\s?\(|\bcuda\.Event\(|benchmark\.Timer|\.(?:item|cpu|tolist|numpy)\(\)")
+_SYNC = re.compile(r"\bsynchronize\s?\(|\bcuda\.Event\(|benchmark\.Timer")
+_WAITS = re.compile(r"\.(?:item|cpu|tolist|numpy)\(\)|\.predict\(|\.evaluate\(")
+"""Between two looks at the clock these wait for the GPU, too."""
 _WARM = re.compile(r"warm[\s_-]?up|\bwarm\b", re.IGNORECASE)
 _BATCH_NAME = re.compile(r"^(?:batch_?size|bs|eval_batch_size|batch|bsz|n_batch)$", re.IGNORECASE)
 _REPEATS_NAME = re.compile(
@@ -151,10 +153,16 @@ class Timing:
             self._library.facts.note(
                 LatencyMeasured(
                     source="source", model=role, citation=token.cited, batch_size=batch, warmup=_warmup(token, env),
-                    repeats=_repeats(token, env), synchronised=bool(_SYNC.search(token.text)),
+                    repeats=_repeats(token, env), synchronised=_synchronised(token.text),
                     on_gpu=True if "cuda" in token.text else None,
                 )
             )  # fmt: skip
+
+
+def _synchronised(text: str) -> bool:
+    """The clock is read again only after the GPU has finished."""
+    looks = [match.start() for match in _CLOCK.finditer(text)]
+    return bool(_SYNC.search(text) or (len(looks) > 1 and _WAITS.search(text, looks[0], looks[-1])))
 
 
 def _text(node: ast.AST) -> str:

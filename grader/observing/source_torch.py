@@ -15,6 +15,7 @@ from grader.observing.source_values import (
     Loss,
     Output,
     Partial,
+    Power,
     Scaler,
     Tokenizer,
     Trainer,
@@ -49,23 +50,29 @@ class TorchCalls:
         """An attribute of a part of a model was set."""
 
     def _lib_crossentropyloss(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return Loss(kwargs.get("weight", args[0] if args else None))
+        return Loss(kwargs.get("weight", args[0] if args else None), kwargs.get("reduction") == "none")
 
     _lib_nllloss = _lib_crossentropyloss
 
     def _lib_cross_entropy(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
-        return self._loss(kwargs.get("weight", args[2] if len(args) > 2 else None), [*args, *kwargs.values()])
+        weight = kwargs.get("weight", args[2] if len(args) > 2 else None)
+        return self._loss(weight, [*args, *kwargs.values()], rows=kwargs.get("reduction") == "none")
 
     _lib_nll_loss = _lib_cross_entropy
 
-    def _loss(self, weight: Value, args: list[Value]) -> Value:
+    def _loss(self, weight: Value, args: list[Value], *, rows: bool = False) -> Value:
         """Cross entropy is called: with which weights, for which model."""
         output = next((item for item in args if isinstance(item, Output)), None)
         trainer = self.trainers[-1] if self.trainers else None
         model = output.model if output else trainer.model if trainer else None
-        if "no_grad" not in self.contexts:
+        if "no_grad" not in self.contexts and not (rows and weight is None):
             self.facts.loss(model, weight)
-        return output or (Output(model) if model else UNKNOWN)
+        return Output(model, rows) if model else UNKNOWN
+
+    def weighed(self, loss: Output, weight: Power) -> None:
+        """Losses of single examples are multiplied by something made from class counts."""
+        if "no_grad" not in self.contexts:
+            self.facts.loss(loss.model, weight)
 
     # contexts
 

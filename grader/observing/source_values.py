@@ -206,6 +206,8 @@ class Output:
     """What a model or trainer produced, and anything computed from it."""
 
     model: Model
+    rows: bool = False
+    """A loss that is not reduced yet: one value per example."""
 
 
 @dataclass(eq=False)
@@ -240,6 +242,8 @@ class Loss:
     """A cross entropy with its weight argument (null: none)."""
 
     weight: Value
+    rows: bool = False
+    """Not reduced."""
 
 
 @dataclass(frozen=True)

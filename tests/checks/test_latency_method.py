@@ -3,15 +3,19 @@ from __future__ import annotations
 import pytest
 
 from grader.checks.latency_method import Options, latency_method
-from grader.model.observation import LatencyMeasured
+from grader.model.observation import Environment, LatencyMeasured, Number
 from tests.builders_notebooks import presentable
-from tests.builders_observed import CODE, DRY, observed
+from tests.builders_observed import CODE, DRY, PRINTED, observed
 
 
 def timed(role, *, size=32, before=3, repeats=10, waits=True, gpu=True, where=DRY):
     return LatencyMeasured(
         **where, model=role, batch_size=size, warmup=before, repeats=repeats, synchronised=waits, on_gpu=gpu
     )
+
+
+def printed(role):
+    return Number(**PRINTED, model=role, metric="latency_ms", value=9.0, text="9.0")
 
 
 E, D = "encoder", "decoder"
@@ -32,7 +36,11 @@ E, D = "encoder", "decoder"
         ([timed(D)], "failed"),
         ([timed(E, where=CODE), timed(D, where=CODE)], "passed"),
         ([timed(E, where=CODE)], "not_assessed"),
-        ([timed(None, where=CODE)], "passed"),
+        ([timed(None, where=CODE)], "not_assessed"),
+        ([timed(None, where=CODE), printed(E)], "not_assessed"),
+        ([timed(None, where=CODE), printed(E), printed(D)], "passed"),
+        ([timed(E, gpu=None, waits=False), timed(D, gpu=None, waits=False), Environment(**PRINTED, gpu="Tesla T4")], "partial"),
+        ([timed(E, where=CODE), timed(D, size=1, where=CODE), timed(D, size=None, where=CODE)], "passed"),
         ([], "not_assessed"),
     ],
 )
