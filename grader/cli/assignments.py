@@ -14,6 +14,7 @@ from grader.cli.progressbar import Bar
 from grader.cli.tables import plain
 from grader.errors import EXIT_DONE, EXIT_INPUT
 from grader.pipeline.authoring import new_assignment, validate_assignment
+from grader.selfcheck.bundle import bundle_path, write_bundle
 from grader.settings import Settings
 
 
@@ -41,15 +42,21 @@ def list_command(*, as_json: bool, course: Course) -> int:
 
 @assignment.command("build")
 @click.argument("slug")
+@click.option(
+    "--out",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Zip file for students (default: build/SLUG-student.zip in the course folder).",
+)
 @course_option
-def build_command(*, slug: str, course: Course) -> int:
-    """Make starter.ipynb and solution.ipynb from SLUG's source.ipynb."""
+def build_command(*, slug: str, target: Path | None, course: Course) -> int:
+    """Make starter.ipynb and solution.ipynb from SLUG's source.ipynb, and the bundle that students get."""
     folder = course.folder(slug)
     source = json.loads((folder / "source.ipynb").read_text("utf-8"))
     for name, build in (("starter.ipynb", build_starter), ("solution.ipynb", build_solution)):
-        target = folder / name
-        target.write_text(json.dumps(build(source), ensure_ascii=False, indent=1) + "\n", "utf-8")
-        out.print(plain(f"wrote {target}"))
+        (folder / name).write_text(json.dumps(build(source), ensure_ascii=False, indent=1) + "\n", "utf-8")
+        out.print(plain(f"wrote {folder / name}"))
+    out.print(plain(f"wrote {write_bundle(course, slug, target or bundle_path(course, slug))}"), soft_wrap=True)
     return EXIT_DONE
 
 

@@ -18,6 +18,7 @@ from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, CourseError, InputError
 from grader.execution import probe
 from grader.pipeline import Graded, Materials, load_materials
 from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, memo_gaps, public_findings
+from grader.selfcheck.explaining import documents, explanation
 from grader.selfcheck.export import DEFAULT_MB, MEGABYTE, export_notebook
 from grader.selfcheck.watching import saves
 from grader.settings import Settings
@@ -109,6 +110,8 @@ def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | N
             for place in found.citations[:2]:
                 where = "" if place.cell is None else f"cell {place.cell}: "
                 out.print(plain(f"     {where}{place.quote[:140]}"), soft_wrap=True)
+            if found.verdict in ("failed", "partial"):
+                out.print(plain(f"     why, and how to mend it: grader checks {name}"), soft_wrap=True)
     later = after_submission(materials)
     if later:
         out.print(plain(f"Checked only after submission: {', '.join(later)}."), soft_wrap=True)
@@ -182,10 +185,14 @@ def _course_for(notebook: Path, folder: Path | None) -> Course:
 @app.command("checks")
 @click.argument("name", required=False, metavar="[ID]")
 @json_option
+@click.option("--docs", type=click.Path(file_okay=False, path_type=Path), help="Write all explanations as pages there.")
 @course_folder_option
-def checks_command(*, name: str | None, as_json: bool, course_folder: Path | None) -> int:
-    """List the checks, or explain one."""
+def checks_command(*, name: str | None, as_json: bool, docs: Path | None, course_folder: Path | None) -> int:
+    """List the checks, or explain one: what it asks, why it matters, how to mend it."""
     registry = collect(*_own_checks(course_folder))
+    if docs is not None:
+        for page, text in documents(registry).items():
+            write_atomic(docs / page, text.encode(), mode=0o644)
     name = _line_ids(course_folder).get(name, name) if name else None
     if name is None:
         found = {key: registry.describe(key).sentence for key in sorted(registry)}
@@ -220,11 +227,11 @@ def _explain(registry: Registry, name: str, *, as_json: bool) -> None:
         raise InputError(f"there is no check {name!r}", todo=f"checks: {', '.join(sorted(registry))}")
     about = registry.describe(name)
     if as_json:
-        print_json(asdict(about))
+        print_json({**asdict(about), "explanation": explanation(about)})
         return
     out.print(plain(about.name))
     out.print(plain(about.sentence), soft_wrap=True)
-    if about.details:
-        out.print(plain(about.details), soft_wrap=True)
+    for line in explanation(about).splitlines():
+        out.print(plain(line), soft_wrap=True)
     for option in about.options:
         out.print(plain(f"  {option.name}: {option.doc}"), soft_wrap=True)

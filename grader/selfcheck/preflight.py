@@ -520,7 +520,7 @@ def _reach(setup: Setup) -> Iterator[Row]:
             FIX,
             "Class weights",
             text,
-            "class WeightedTrainer(Trainer): def compute_loss(self, model, inputs, ...): ...",
+            "class MyTrainer(Trainer): def compute_loss(self, model, inputs, ...): ...",
         )
 
 

@@ -22,6 +22,7 @@ SETUPS = ROOT / "tests" / "integration" / "preflight_setups.py"
 PREFLIGHT = ROOT / "grader" / "selfcheck" / "preflight.py"
 RESULTS = Path(__file__).parent / "results" / "preflight_matrix.json"
 WEB = ["requests", "urllib3", "certifi", "charset_normalizer", "idna", "httpx", "httpcore", "h11", "anyio", "sniffio"]
+AIO = ["aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl"]
 COMBINATIONS: dict[str, list[str]] = {
     "oldest": [
         "transformers==4.48.0",
