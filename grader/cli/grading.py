@@ -130,7 +130,9 @@ def regrade_command(*, target: Path, reason: str, yes: bool, scale: str | None, 
     info = _run_info(target)
     materials = load_materials(course, str(info["assignment"]))
     with Bar(err, quiet=as_json) as bar:
-        changes, graded = regrade(target, materials, because=reason, apply=yes, scale=scale, progress=bar)
+        changes, graded = regrade(
+            target, materials, because=reason, apply=yes, scale=scale, jobs=default_jobs(), progress=bar
+        )
     if as_json:
         print_json([change.as_json() for change in changes])
     else:

@@ -23,6 +23,7 @@ from grader.pipeline.executing import Task, execute, make_task, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials, library_versions
 from grader.pipeline.outputs import write_outputs
+from grader.pipeline.parallel import in_parallel
 from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.results import Graded
 from grader.settings import Settings
@@ -59,8 +60,8 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
-        graded = judge_batch(export.batch, attempts, materials, scale, told)
-        write_outputs(workspace, materials, export.batch, graded, scale=scale)
+        graded = judge_batch(export.batch, attempts, materials, scale, told, jobs=settings.jobs)
+        write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
             materials,
@@ -181,21 +182,26 @@ def _run(
     return execute(tasks, materials, settings)
 
 
-def judge_batch(
+def judge_batch(  # noqa: PLR0913  (what a result depends on, and where it goes)
     batch: Batch,
     attempts: Mapping[str, Attempt],
     materials: Materials,
     scale: str,
     told: Progress,
     *,
+    jobs: int = 1,
     store: bool = True,
 ) -> list[Graded]:
     """Everybody's result from stored evidence, in the order of the batch; with `store`, kept beside the evidence."""
+
+    def one(submission: Submission) -> Graded:
+        return _judge_one(submission, attempts.get(submission.participant.id), materials, scale, store=store)
+
     told.begin("Checking and scoring", len(batch.submissions))
     graded = []
-    for submission in batch.submissions:
-        graded.append(_judge_one(submission, attempts.get(submission.participant.id), materials, scale, store=store))
-        told.step(submission.participant.id)
+    for item in in_parallel(one, batch.submissions, jobs=jobs):
+        graded.append(item)
+        told.step(item.submission.participant.id)
     return graded
 
 

@@ -33,9 +33,7 @@ def write_moodle_files(
     workspace.write_text("moodle/READ-ME-FIRST.txt", PREVIEW + trouble + import_instructions(gradebook, plan))
 
 
-def _plan(
-    gradebook: Gradebook, original: bytes | None, columns: Mapping[str, str] | None
-) -> tuple[Plan | None, str]:
+def _plan(gradebook: Gradebook, original: bytes | None, columns: Mapping[str, str] | None) -> tuple[Plan | None, str]:
     """A worksheet that can't take points (a scale, unknown columns) costs the worksheet, not the pages."""
     if original is None:
         return None, ""

@@ -23,23 +23,27 @@ from grader.model.gradebook import Gradebook, GradebookRow
 from grader.model.submission import Batch, file_stem
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
+from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
 from grader.workspace import Workspace
 
 
 def write_outputs(
-    workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str
+    workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str, jobs: int = 1
 ) -> None:
     """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
     spread = class_spread(
         [item.judgement.seen for item in graded], [item.judgement.findings.findings for item in graded]
     )
+
+    def page(item: Graded) -> bytes:
+        return student_html(item, materials, scale=scale, preview=True, spread=spread).encode("utf-8", "replace")
+
     pages = {}
-    for item in graded:
-        page = student_html(item, materials, scale=scale, preview=True, spread=spread)
+    for item, made in zip(graded, in_parallel(page, graded, jobs=jobs), strict=True):
         who = item.submission.participant.id
-        pages[who] = page.encode("utf-8", "replace")
-        workspace.write_bytes(f"feedback/{file_stem(who)}.html", pages[who])
+        pages[who] = made
+        workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
     overview = overview_input(materials, batch, graded)
     workspace.write_text("index.html", class_overview(overview))
     workspace.write_bytes("overview.csv", _csv(overview_rows(overview)))
@@ -97,9 +101,7 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
     )
 
 
-def _gradebook(
-    materials: Materials, batch: Batch, graded: Sequence[Graded], pages: dict[str, bytes]
-) -> Gradebook:
+def _gradebook(materials: Materials, batch: Batch, graded: Sequence[Graded], pages: dict[str, bytes]) -> Gradebook:
     rows = tuple(_rows(materials, graded, pages))
     return Gradebook(maximum=materials.rubric.max, rows=rows, numbered=batch.style != "single")
 

@@ -42,13 +42,14 @@ class Change:
         }
 
 
-def regrade(
+def regrade(  # noqa: PLR0913  (options of one command)
     target: Path,
     materials: Materials,
     *,
     because: str,
     apply: bool,
     scale: str | None = None,
+    jobs: int = 1,
     progress: Progress | None = None,
 ) -> tuple[list[Change], list[Graded]]:
     """The changes, and everybody's new result; stored only with `apply`."""
@@ -63,19 +64,21 @@ def regrade(
         attempts = {item.participant.id: workspace.attempt_for(item)[0] for item in batch.submissions if item.files}
         before = {key: attempt.scorecard() for key, attempt in attempts.items()}
         in_force = scale or str(info.get("scale") or materials.assignment.scale)
-        graded = judge_batch(batch, attempts, materials, in_force, told, store=apply)
+        graded = judge_batch(batch, attempts, materials, in_force, told, jobs=jobs, store=apply)
         changes = [
             change
             for item in graded
             if (change := _change(item, before.get(item.submission.participant.id))) is not None
         ]
         if apply:
-            write_outputs(workspace, materials, batch, graded, scale=in_force)
+            write_outputs(workspace, materials, batch, graded, scale=in_force, jobs=jobs)
             history = [
                 *info.get("regrades", []),
                 {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because},
             ]
-            times: dict[str, Any] = {name: info[name] for name in ("started", "finished", "export", "columns") if name in info}
+            times: dict[str, Any] = {
+                name: info[name] for name in ("started", "finished", "export", "columns") if name in info
+            }
             write_run(workspace, materials, str(info.get("mode", "dry-run")), in_force, {**times, "regrades": history})
         return changes, graded
 
