@@ -33,7 +33,7 @@ TEMPLATE = """{%- extends "lab/index.html.j2" -%}
 {%- endblock -%}
 """
 """nbconvert's own, but text that was displayed can be told from text that was printed (class `output_text`)."""
-_TODO = re.compile(r"YOUR (?:CODE|ANSWER) HERE")
+_TODO = re.compile(r"^[ \t#]*YOUR (?:CODE|ANSWER) HERE[ \t.]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _unfinished(notebook: Notebook) -> Iterator[str]:
     elif idle:
         yield f"{_cells(idle)} not been run since the outputs were last cleared; run the whole notebook once, then save."
     if blank:
-        yield f"{_cells(blank)} still the starter's text (YOUR CODE HERE or YOUR ANSWER HERE)."
+        yield f"{_cells(blank)} the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE)."
     for index, name in failed[:5]:
         yield f"Cell {index} ends with an error ({name}). If you fixed it, run it again so that the page shows the result."
 

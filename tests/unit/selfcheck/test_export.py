@@ -164,14 +164,15 @@ def test_starter_half_done_and_finished_notebooks_are_told_different_things(tmp_
     assert export(tmp_path, *starter).missing == (
         "No cell has been run, so there are no outputs to grade. Runtime > Run all, save, and export again "
         "(in Colab: File > Download > Download .ipynb, then export that file).",
-        "Cell 0 has still the starter's text (YOUR CODE HERE or YOUR ANSWER HERE).",
+        "Cell 0 has the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE).",
     )
     assert export(tmp_path, *half).missing == (
         "Cell 2 has not been run since the outputs were last cleared; run the whole notebook once, then save.",
-        "Cell 3 has still the starter's text (YOUR CODE HERE or YOUR ANSWER HERE).",
+        "Cell 3 has the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE).",
         "Cell 1 ends with an error (NameError). If you fixed it, run it again so that the page shows the result.",
     )
-    assert export(tmp_path, code("1", printed("1")), text("My memo")).missing == ()
+    told = text("Cells that say `YOUR CODE HERE` or `YOUR ANSWER HERE` are yours.")
+    assert export(tmp_path, told, code("1", printed("1")), text("My memo")).missing == ()
 
 
 def test_text_cells_alone_are_asked_about(tmp_path: Path) -> None:
