@@ -22,6 +22,17 @@ def format_points(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def sorted_sets(value: object) -> object:
+    """Python data with every set as a sorted list: the order of a set differs from process to process."""
+    if isinstance(value, frozenset | set):
+        return sorted(sorted_sets(item) for item in value)  # type: ignore[type-var]
+    if isinstance(value, dict):
+        return {key: sorted_sets(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [sorted_sets(item) for item in value]
+    return value
+
+
 class Frozen(BaseModel):
     """A value: compared by content, never changed. Unknown fields are ignored (additive schema changes)."""
 

@@ -13,6 +13,7 @@ from grader.checking.engine import bind
 from grader.checking.registry import Registry
 from grader.checks import collect
 from grader.model.assignment import Assignment
+from grader.model.base import sorted_sets
 from grader.model.rubric import Rubric
 from grader.workspace.folder import fingerprint
 
@@ -32,8 +33,9 @@ class Materials:
     @property
     def rubric_sha256(self) -> str:
         """Changes when anything changes that a mark depends on, but no student's file."""
-        model = self.assignment.model_dump(mode="json", exclude={"due"})
-        return fingerprint({"rubric": self.rubric.model_dump(mode="json"), "assignment": model})
+        aids = sorted_sets(self.assignment.memo_aids.model_dump())
+        model = self.assignment.model_dump(mode="json", exclude={"due", "memo_aids"})
+        return fingerprint({"rubric": self.rubric.model_dump(mode="json"), "assignment": model, "aids": aids})
 
     def environment(self) -> str:
         """Changes when another execution could show something else: stage, aliases, recorder, libraries."""
