@@ -57,9 +57,9 @@ _DIFFERENCE_SIGN = re.compile(
 )
 
 _SHARE = re.compile(r"%|\bpercent\b|\bper ?cent\b|\bpct\b|\bshare\b|\bfraction\b")
-_AVERAGES = (("macro", re.compile(r"\bmacro\b|\bmf1\b|\bmacrof1\b|\bmean f ?1\b")), ("micro", re.compile(r"\bmicro\b")))
+_AVERAGES = (("macro", re.compile(r"\bma[ck]ro\b|\bmf1\b|\bmacrof1\b|\bmean f ?1\b")), ("micro", re.compile(r"\bmicro\b")))
 _UNIT_WORDS = (
-    ("ms", re.compile(r"\bms\b|\bmsec\b|\bmilliseconds?\b")),
+    ("ms", re.compile(r"\bms\b|\bmsec\b|\bmilliseconds?\b|毫秒")),
     ("min", re.compile(r"\bmin(?:utes?|s)?\b")),
     ("s", re.compile(r"\bsec(?:onds?|s)?\b|(?<=\()s(?=\))|\bs (?:per )?(?:ex\w*|sample)\b")),
     ("mb", re.compile(r"\bm(?:i)?b\b|\bmegabytes?\b")),

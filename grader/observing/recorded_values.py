@@ -15,11 +15,29 @@ from grader.observing.recorded_labels import Hints
 
 Unit = Literal["share", "percent", "ms", "s", "min", "per_second", "count", "ratio", "mb", ""]
 
+_THINGS = (
+    r"(?:ex|exs|examples?|samples?|complaints?|texts?|docs?|documents?|items?|rows?|requests?|sequences?|"
+    r"Beispiele?|Texte?|Beschwerden?|Proben?|ejemplos?|muestras?|textos?|quejas?|exemples?|échantillons?|"
+    r"textes?|plaintes?|esempi\w?|campioni\w?|exemplos?|amostras?|"
+    r"(?:个|条)?(?:样本|例|文本|条)?)"
+)
+_EACH_SECOND = (
+    r"(?:/|per|pro|por|par|al|a|each|every|je|每)\s?"
+    r"(?:seconds?|secs?|Sekunden?|Sek\.?|segundos?|secondes?|secondo|s|秒)(?![A-Za-z])"
+)
+"""`per second` in the languages that students write in: Latin letters, and Chinese."""
 _UNIT = (
-    r"(?P<unit>%|ms\b|msec\b|milliseconds?\b|µs\b|us\b|[x×](?![A-Za-z0-9])|s\b|secs?\b|seconds?\b|min(?:utes?|s)?\b|"
+    rf"(?P<unit>%|(?:{_THINGS}\s?)?{_EACH_SECOND}|ms\b|msec\b|milliseconds?\b|Millisekunden?\b|milisegundos?\b|millisecondes?\b|"
+    r"毫秒|µs\b|us\b|[x×](?![A-Za-z0-9])|s\b|secs?\b|seconds?\b|min(?:utes?|s)?\b|"
     r"h(?:ours?|rs?)?\b|[MG]i?B\b|[KkMB](?![A-Za-z])|it/s\b|ex/s\w*|(?:examples?|samples?|complaints?|texts?|docs?)\s?/\s?s\w*)?"
 )
-_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,18})(?:\.\d{1,20})?(?:[eE][-+]?\d{1,3})?|\.\d{1,20}"
+_COMMA = (
+    r"(?<![\[(,])0,\d{2,20}(?![\d,])|\d{1,9},\d{1,2}(?=\s?(?:%|ms\b|Millisek|milise|millisec|毫秒|s\b|x\b|"
+    r"(?:pro|por|par|al)\s|[A-Za-zÀ-ÿ]{2,15}\s(?:pro|por|par|al)\s))"
+)
+"""A decimal comma: after a zero, or before a unit (`0,573`, `9,8 ms`, `37,2 ejemplos por segundo`); never between columns."""
+_DIGITS = rf"(?:{_COMMA})|(?:\d{{1,3}}(?:,\d{{3}}){{1,5}}|\d{{1,18}})(?:\.\d{{1,20}})?(?:[eE][-+]?\d{{1,3}})?|\.\d{{1,20}}"
+_EACH = re.compile(_EACH_SECOND + "$", re.IGNORECASE)
 NUMBER = re.compile(
     rf"(?<![\w.])(?<![A-Za-z\d)]-)(?<!\d[:/])(?P<digits>[-+−]?(?:{_DIGITS}))(?!\d|[.:]\d)(?:\s?{_UNIT})(?![A-Za-z_])"
     r"(?P<per>\s?/\s?(?:ex|examples?|samples?|batch|s|sec|complaints?|texts?|docs?|items?)\b)?"
@@ -28,6 +46,11 @@ WHOLE = re.compile(
     rf"^[~≈+≥≤<>$]?\s?(?P<digits>[-+−]?(?:{_DIGITS}))\s?{_UNIT}(?P<per>\s?/\s?\w{{1,10}})?(?:\s?(?:±|\+/-|\()\s?[\d.%]{{1,20}}\)?)?$"
 )
 
+_BATCH_BEFORE = re.compile(
+    r"(?:\bbatch(?:es)?(?:[ _-]?(?:size|gr[öo](?:ß|ss)e))?(?: (?:of|von|de))?|\bbs|\blotes?(?: de)?|\blots? de)\s?[=:]?\s?$",
+    re.IGNORECASE,
+)
+_DECIMAL_COMMA = re.compile(r"[-+−]?(?:0,\d{2,20}|\d{1,9},\d{1,2})")
 _SCALE = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9}
 SHARES = frozenset(
     {"accuracy", "balanced_accuracy", "top_k_accuracy", "f1", "macro_f1", "micro_f1", "weighted_f1"}
@@ -54,6 +77,8 @@ class Token:
     end: int
     signed: bool
     """Printed with a plus sign, so that it is likely a difference."""
+    batch: bool = False
+    """`batch 32`: a size, whatever the line measures."""
 
 
 def tokens(line: str) -> list[Token]:
@@ -70,8 +95,9 @@ def whole(text: str) -> Token | None:
 
 def _token(match: re.Match[str]) -> Token | None:
     digits = match["digits"]
+    point = "." if _DECIMAL_COMMA.fullmatch(digits) else ""
     try:
-        value = float(digits.replace(",", "").replace("−", "-"))
+        value = float(digits.replace(",", point).replace("−", "-"))
     except ValueError:
         return None
     if value in (float("inf"), float("-inf")):
@@ -79,12 +105,13 @@ def _token(match: re.Match[str]) -> Token | None:
     unit = match["unit"] or ""
     text = match.group(0).strip()
     per = _per(match["per"] or "", unit)
-    return Token(text, value * _SCALE.get(unit, 1.0), unit, per, match.start(), match.end(), digits[0] == "+")
+    sized = not unit and not per and bool(_BATCH_BEFORE.search(match.string[max(0, match.start() - 30) : match.start()]))
+    return Token(text, value * _SCALE.get(unit, 1.0), unit, per, match.start(), match.end(), digits[0] == "+", sized)
 
 
 def _per(per: str, unit: str) -> str:
     words = per.replace("/", "").strip()
-    if re.search(r"/\s?s", unit) or words in ("s", "sec", "second"):
+    if re.search(r"/\s?s", unit) or _EACH.search(unit) or words in ("s", "sec", "second"):
         return "second"
     if words.startswith("batch"):
         return "batch"
@@ -135,9 +162,11 @@ def _metric(token: Token, hints: Hints) -> str | None:
 
 def _metric_of_unit(token: Token, metric: str | None) -> str | None:
     """Units decide where words left it open or mean another thing: `10.2 ms/example`, `98 ex/s`."""
+    if token.batch:
+        return "batch_size"
     if token.per == "second" and token.unit not in ("%",):
         return metric if metric in ("samples_per_second",) else None if token.unit == "it/s" else "throughput"
-    if token.unit in ("ms", "msec", "millisecond", "milliseconds"):
+    if token.unit == "毫秒" or re.match(r"ms|mil+i?s", token.unit, re.IGNORECASE):
         if metric == "latency_tail_ms":
             return metric
         return "batch_latency_ms" if token.per == "batch" or metric == "batch_latency_ms" else "latency_ms"

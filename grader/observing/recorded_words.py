@@ -19,17 +19,23 @@ _WORDS = {
         r"\b(?:f ?1|class\w*|labels?)\b[\w .]{0,20}?\bzeros?\b",
         r"\b(?:n|num|number of) zeros?\b|\bzeros?$|\bdead classes\b|\bnever predicted\b|\b0 f1\b|\bf1 0 class\w*\b",
         r"\bclass\w* (?:with|at|having) (?:f ?1 )?(?:of )?0\b|\binvisible classes\b",
+        r"\bnull ?klassen\b|\bklassen (?:mit|bei|auf) (?:f ?1 )?(?:null|0)\b|\bclases (?:en|con) (?:f ?1 )?(?:cero|0)\b",
+        r"\bclasses (?:à|a|avec) (?:un )?(?:f ?1 )?(?:zéro|zero|nul|0)\b",
     ),
     "trainable": (r"\btrainable\b",),
     "batch_latency_ms": (
         rf"\b(?:ms|msec|milliseconds?|time|latency|{_SECOND}) (?:per )?batch\b|\bbatch (?:latency|time)\b|\bper batch\b",
     ),
     "samples_per_second": (r"\b(?:eval|test|train|predict) (?:samples|steps) per second\b",),
-    "throughput": (rf"\bthroughput\b|\b{_EXAMPLE}(?: per)? {_SECOND}\b|\b(?:qps|eps)\b",),
+    "throughput": (
+        rf"\bthroughput\b|\b{_EXAMPLE}(?: per)? {_SECOND}\b|\b(?:qps|eps)\b",
+        r"\bdurchsatz\b|\brendimiento\b|\bdébit\b|吞吐|每秒|\b(?:pro|por|par) (?:sekunde|segundo|seconde)\b",
+    ),
     "latency_tail_ms": (r"\bp9[059]\b|\b9[059]th\b",),
     "latency_ms": (
         rf"\blatency\b|\b(?:ms|msec|milliseconds?|time|µs|us|{_SECOND})(?: per)? {_EXAMPLE}\b",
         r"^ms$|\bms\b|\bper (?:example|sample|complaint)\b|\bp50\b",
+        r"\blatenz(?:zeit)?\b|\blatencia\b|\blatence\b|延迟|毫秒|\b(?:pro|por|par) (?:beispiel|ejemplo|exemple)\b",
     ),
     "runtime": (
         r"\b(?:eval|test|predict|inference) (?:run)?time\b|\btotal (?:time|seconds|s)\b|\belapsed\b",
@@ -50,7 +56,9 @@ _WORDS = {
     "balanced_accuracy": (r"\bbalanced acc\w*\b",),
     "top_k_accuracy": (r"\btop ?\d+ ?acc\w*\b|\bacc\w* (?:at|top) ?\d+\b|\btop[35]\b",),
     "f1": (r"\b(?:mean|macro|micro|eval|avg|average|test|val)? ?f ?(?:1|₁)\b|\bf ?measure\b|\bf score\b|\bmf1\b|\bmacrof1\b",),
-    "accuracy": (r"\bacc(?:uracy|uracies)?\b|\bfraction correct\b|\btop ?1\b",),
+    "accuracy": (
+        r"\bacc(?:uracy|uracies)?\b|\bfraction correct\b|\btop ?1\b|\bgenauigkeit\b|\btrefferquote\b|\bexactitude?\b|准确率",
+    ),
     "precision": (r"\bprec(?:ision)?\b",),
     "recall": (r"\brec(?:all)?\b",),
     "loss": (r"\bloss(?:es)?\b",),
@@ -76,6 +84,7 @@ GENERIC = re.compile(
 TIER_WORD = re.compile(
     r"\b(?:(?:ultra|very|extremely|super|most|least|moderately) )?"
     r"(?:rare(?:st)?|common(?:est)?|frequent|infrequent|medium|mid|middle|moderate|uncommon|abundant|head|tail|torso|"
-    r"few shot|many shot|medium shot|low freq\w*|high freq\w*|mid freq\w*)\b"
+    r"few shot|many shot|medium shot|low freq\w*|high freq\w*|mid freq\w*|"
+    r"selten\w{0,2}|mittel|mittlere|häufig\w{0,2}|rar[ao]s?|medi[ao]s?|comunes|frecuentes?|infrecuentes?|rares|moyennes?|fréquentes?)\b"
     r"|\b(?:tier|bucket|bin|quartile|quintile|tercile|decile|group) ?[a-e\d]\b|\bq[1-5]\b|\b(?:bottom|top) \d+ ?(?:%|percent)"
 )

@@ -138,7 +138,7 @@ class ModelCalls(TorchCalls):
             return
         if dtype and not self.walker.uncertain:
             self.facts.cast(model, dtype)
-        elif dtype or (any(unknown(item) for item in given) and _ABOUT_TYPES.search(ast.unparse(node)[-200:].rpartition("(")[2])):
+        elif dtype or (any(unknown(item) for item in given) and _about_types(node)):
             model.unsure = True
 
     def part_method(self, model: Model, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -204,6 +204,11 @@ class ModelCalls(TorchCalls):
         model = what if isinstance(what, Model) else what.model if isinstance(what, Output) else None
         if model is not None:
             self.facts.saved(model, text_of(args[1:], {}, "f", ""), by_hand="state_dict" if kind == "state_dict" else "other")
+
+
+def _about_types(node: ast.Call) -> bool:
+    """The arguments speak of a type, not of a device."""
+    return any(_ABOUT_TYPES.search(ast.unparse(item)[:200]) for item in (*node.args, *node.keywords))
 
 
 def text_of(args: list[Value], kwargs: dict[str, Value], name: str, otherwise: str) -> str:

@@ -10,10 +10,8 @@ from tests.builders_observed import CODE, DRY, PRINTED, observed
 NAME = "Qwen/Qwen2.5-0.5B"
 
 
-def loaded(dtype, *, given=True, run=None, where=DRY, quantized=False):
-    return Loaded(
-        **where, model="decoder", run=run, checkpoint=NAME, dtype=dtype, dtype_given=given, quantized=quantized
-    )
+def loaded(dtype, *, given=True, run=None, where=DRY, **more):
+    return Loaded(**where, model="decoder", run=run, checkpoint=NAME, dtype=dtype, dtype_given=given, **more)
 
 
 def environment(**known):
@@ -45,6 +43,16 @@ def environment(**known):
         ([loaded("float32", where=CODE)], "passed"),
         ([loaded("bfloat16", where=CODE)], "failed"),
         ([loaded(None, given=False, where=CODE)], "not_assessed"),
+        ([loaded("bfloat16", where=CODE, trained=False)], "not_assessed"),
+        ([loaded("bfloat16", where=CODE, trained=False), environment(transformers="5.0.0")], "not_assessed"),
+        ([loaded("bfloat16", where=CODE, trained=False), loaded("float32", where=CODE, trained=True)], "passed"),
+        ([loaded("bfloat16", where=CODE, trained=True)], "failed"),
+        ([loaded("bfloat16", where=CODE, trained=True), environment(gpu="NVIDIA L4")], "partial"),
+        ([loaded(None, given=False, where=CODE, trained=True, cast="float32")], "passed"),
+        ([loaded("float32", where=CODE, trained=True, cast="float16")], "failed"),
+        ([loaded("bfloat16", where=PRINTED), loaded("float32", where=CODE, trained=True)], "passed"),
+        ([loaded("bfloat16", where=PRINTED)], "not_assessed"),
+        ([loaded("bfloat16", where=PRINTED), loaded("bfloat16", where=CODE, trained=False), loaded(None, given=False, where=CODE, trained=True)], "not_assessed"),
         ([loaded(None, given=True, where=CODE)], "not_assessed"),
         ([loaded(None, given=False, where=CODE), environment(transformers="4.48")], "passed"),
         ([], "not_assessed"),

@@ -7,6 +7,7 @@ import pytest
 from grader.checking.api import CheckOptions
 from grader.checks.outputs_match_code import outputs_match_code
 from grader.model.finding import Finding
+from grader.model.observation import Observations, Trainable
 from tests.builders_notebooks import case, code, presentable
 
 LOAD = (
@@ -69,6 +70,20 @@ def test_a_contradiction_is_explained_and_flagged_for_a_person() -> None:
     assert "2,263,936" in found.student_text
     assert "r=8 on q,k,v,o" in found.staff_text
     assert found.citations[0].quote.startswith("trainable params: 1,182,592")
+
+
+def test_a_wrapper_that_adds_no_head_explains_a_count_without_it() -> None:
+    plain = LOAD.format(r=16, targets=QKVO).replace("get_peft_model(dec, ", "PeftModel(dec, ")
+    assert answer(code(plain, LINE.format(count=2_162_688), count=1)).verdict == "passed"
+    assert answer(code(plain, LINE.format(count=2_263_936), count=1)).verdict == "failed"
+
+
+def test_what_the_dry_runs_stand_in_trains_is_no_contradiction() -> None:
+    shown = case(code(LOAD.format(r=16, targets=QKVO), "decoder trainable parameters: 58,016\n", count=1))
+    assert outputs_match_code(shown, CheckOptions()).verdict == "failed"
+    ran = Trainable(source="dry_run", model="decoder", names=(("base_model.model.score.modules_to_save.default.weight", (113, 512)), ("a.lora_A", (16, 10))))
+    seen = Observations(items=(*shown.seen.items, ran))
+    assert outputs_match_code(shown.model_copy(update={"seen": seen}), CheckOptions()).verdict == "passed"
 
 
 def test_a_second_run_with_another_configuration_explains_its_count() -> None:

@@ -12,6 +12,7 @@ from grader.model.evidence import Evidence
 from grader.model.finding import Citation
 from grader.model.observation import Number, TierTable, Trainable
 from grader.observing.recorded import observe_outputs
+from grader.observing.recorded_values import tokens
 
 _SPEC = importlib.util.spec_from_file_location("print_styles", Path(__file__).with_name("print_styles.py"))
 assert _SPEC and _SPEC.loader
@@ -240,3 +241,26 @@ def test_f1_by_class_is_told_from_f1_by_tier() -> None:
     rows = "\n".join(f"{name:<42}{0.1 * i:.2f}      {0.12 * i:.2f}" for i, name in enumerate(("Late fee", "Rewards", "Closing an account", "Unexpected fees", "Trouble using the card", "Other"), 1))
     found = observed(Shown().code("show()", f"{'class':<40}encoder_f1  decoder_f1\n{rows}"), TierTable)
     assert [(item.models, item.tiers, item.per_class) for item in found] == [(("decoder", "encoder"), (), True)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("encoder: 9.9 ms pro Beispiel, 101 Beispiele pro Sekunde", {("latency_ms", 9.9), ("throughput", 101.0)}),
+        ("encoder: 9.9 ms per example at batch 32 (101 per second)", {("latency_ms", 9.9), ("batch_size", 32.0), ("throughput", 101.0)}),
+        ("encoder   10.1 ms   99.0 per second", {("latency_ms", 10.1), ("throughput", 99.0)}),
+        ("encoder 9,8 ms por ejemplo; 102 ejemplos por segundo", {("latency_ms", 9.8), ("throughput", 102.0)}),
+        ("encoder : 27,3 ms par exemple, 36,6 exemples par seconde", {("latency_ms", 27.3), ("throughput", 36.6)}),
+        ("encoder: 9.8 毫秒/样本, 102 样本/秒", {("latency_ms", 9.8), ("throughput", 102.0)}),
+        ("encoder: 12 ms, batch_size=64", {("latency_ms", 12.0), ("batch_size", 64.0)}),
+        ("encoder -> exactitud: 0,56 ; F1 macro: 0,206 ; clases en cero: 47", {("accuracy", 0.56), ("macro_f1", 0.206), ("zero_f1_classes", 47.0)}),
+        ("encoder: Genauigkeit 0.5574, Makro-F1 0.2051, Nullklassen 47", {("accuracy", 0.5574), ("macro_f1", 0.2051), ("zero_f1_classes", 47.0)}),
+    ],
+)  # fmt: skip
+def test_lines_in_other_languages_and_with_decimal_commas_are_read(line: str, expected: set[tuple[str, float]]) -> None:
+    assert {(item.metric, item.value) for item in printed(line)} == expected
+
+
+@pytest.mark.parametrize(("text", "values"), [("1,234 9", [1234.0, 9.0]), ("12,34,56", [12.0, 34.0, 56.0]), ("[0,27) 3", [0.0, 27.0, 3.0]), ("x,0,31 4", [0.0, 31.0, 4.0])])
+def test_commas_between_columns_and_thousands_are_no_decimal_commas(text: str, values: list[float]) -> None:
+    assert [token.value for token in tokens(text)] == values
