@@ -264,7 +264,9 @@ def everything_unfrozen_after_lora() -> Any:
     return given(model, tokenizer(), arguments())
 
 
-@setup(trainable_parameters="fix", head="fix|ok")  # some versions of peft leave the head's copy unfrozen: then it does train
+@setup(
+    trainable_parameters="fix", head="fix|ok"
+)  # some versions of peft leave the head's copy unfrozen: then it does train
 def adapter_loaded_only_to_predict() -> Any:
     import tempfile
 
@@ -431,7 +433,9 @@ def answers(module: Any, name: str) -> tuple[dict[str, str], dict[str, str], flo
     for row in report.rows:
         title = row.title.split(" `")[0].lower().replace("'", "").replace("classification ", "").replace(" ", "_")
         found[title] = max(found.get(title, "ok"), row.level, key=order.index)
-    either = {title: found.get(title, "ok") for title, level in wanted.items() if found.get(title, "ok") in level.split("|")}
+    either = {
+        title: found.get(title, "ok") for title, level in wanted.items() if found.get(title, "ok") in level.split("|")
+    }
     settled = {title: level for title, level in {**wanted, **either}.items() if level != "ok"}
     return {title: level for title, level in found.items() if level != "ok"}, settled, seconds
 

@@ -47,9 +47,17 @@ class Hostile:
         raise RuntimeError(f"no {name}")
 
 
-@pytest.mark.parametrize("thing", [None, 3, "model", object(), Hostile(), [], {"fp16": 1}], ids=lambda thing: type(thing).__name__)
+@pytest.mark.parametrize(
+    "thing", [None, 3, "model", object(), Hostile(), [], {"fp16": 1}], ids=lambda thing: type(thing).__name__
+)
 def test_whatever_it_is_given_it_never_raises(thing: Any, preflight: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    for items in [(thing,), (thing, thing, thing, thing), (None, thing), (None, None, thing), (None, None, None, thing)]:
+    for items in [
+        (thing,),
+        (thing, thing, thing, thing),
+        (None, thing),
+        (None, None, thing),
+        (None, None, None, thing),
+    ]:
         report = preflight.preflight(*items)
         assert "preflight" in str(report) and "<table" in report._repr_html_()
         assert str(report) in capsys.readouterr().out
