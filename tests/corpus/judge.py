@@ -1,6 +1,6 @@
-"""Generated notebooks through intake, execution, observers and checks, each held against its truth.
+"""Generated notebooks through intake, execution and judgement, each verdict held against its truth.
 
-Nothing is scored or stored; the memo's suggestions are another matter.
+Nothing is stored, and points are not looked at.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from grader.catalog import Course
-from grader.checking.engine import run_checks
 from grader.model.evidence import Evidence
 from grader.model.submission import Participant, Submission
-from grader.observing import observe
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
+from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials, load_materials
 from grader.settings import Settings
 from tests.corpus.choices import Choices, draw
@@ -41,7 +40,7 @@ class Judged:
     why: dict[str, str] = field(default_factory=dict)
     """The checks' own words to staff."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """By stage: read, execute, observe, check."""
+    """By stage: read, execute, judge."""
     execution: str = ""
     errors: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
@@ -72,18 +71,21 @@ def task_of(key: str, files: dict[str, bytes]) -> Task:
 
 
 def judge_seeds(seeds: Iterable[int], settings: Settings, root: Path = ROOT) -> Iterator[Judged]:
-    """All notebooks of these seeds, as they finish."""
-    waiting: dict[str, Judged] = {}
-    tasks = []
-    for seed in seeds:
-        chosen = draw(seed)
-        name, data = as_file(chosen)
-        start = time.perf_counter()
-        task = task_of(str(seed), {name: data})
-        judged = Judged(str(seed), chosen.describe(), truth(chosen), seconds={"read": time.perf_counter() - start})
-        waiting[str(seed)] = judged
-        tasks.append(task)
-    yield from judge_tasks(tasks, waiting, settings, materials(root))
+    """All notebooks of these seeds, as they finish. Where nothing is executed, each is made when its turn comes."""
+    together = [[seed] for seed in seeds] if settings.mode == "static" else [list(seeds)]
+    for some in together:
+        made = {str(seed): _make(seed) for seed in some}
+        waiting = {key: judged for key, (judged, _) in made.items()}
+        yield from judge_tasks([task for _, task in made.values()], waiting, settings, materials(root))
+
+
+def _make(seed: int) -> tuple[Judged, Task]:
+    chosen = draw(seed)
+    name, data = as_file(chosen)
+    start = time.perf_counter()
+    task = task_of(str(seed), {name: data})
+    judged = Judged(str(seed), chosen.describe(), truth(chosen), seconds={"read": time.perf_counter() - start})
+    return judged, task
 
 
 def judge_tasks(
@@ -94,23 +96,20 @@ def judge_tasks(
     found = ((task, static_evidence(task, "")) for task in tasks) if static else execute(tasks, parts, settings)
     for task, evidence in found:
         judged = waiting[task.key]
-        _look(judged, evidence, settings, parts)
+        _look(judged, task, evidence, settings, parts)
         yield judged
 
 
-def _look(judged: Judged, evidence: Evidence, settings: Settings, parts: Materials) -> None:
+def _look(judged: Judged, task: Task, evidence: Evidence, settings: Settings, parts: Materials) -> None:
     start = time.perf_counter()
-    seen, broken = observe(evidence, parts.assignment)
-    middle = time.perf_counter()
-    scale = settings.scale or parts.assignment.scale
-    findings = run_checks(parts.rubric, evidence, seen, parts.assignment, parts.registry, scale=scale).findings
-    end = time.perf_counter()
+    concluded = judge(task.submission, evidence, parts, scale=settings.scale or parts.assignment.scale)
+    findings = concluded.findings.findings
     judged.verdicts = {name: finding.verdict for name, finding in findings.items()}
     judged.why = {name: finding.staff_text for name, finding in findings.items()}
-    judged.seconds |= {"execute": evidence.execution.seconds, "observe": middle - start, "check": end - middle}
+    judged.seconds |= {"execute": evidence.execution.seconds, "judge": time.perf_counter() - start}
     judged.execution = evidence.execution.status
     judged.errors = [f"cell {error.cell}: {error.name}: {error.value[:200]}" for error in evidence.execution.errors]
-    judged.flags = [f"{flag.kind}: {flag.why}" for flag in (*evidence.flags, *broken)]
+    judged.flags = [f"{flag.kind}: {flag.why}" for flag in concluded.flags]
 
 
 def as_records(judged: Iterable[Judged]) -> list[dict[str, Any]]:

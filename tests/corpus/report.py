@@ -61,7 +61,7 @@ def offenders(found: Sequence[Judged]) -> list[dict[str, Any]]:
 def seconds(found: Sequence[Judged]) -> dict[str, dict[str, float]]:
     """Where the time went, per notebook."""
     out = {}
-    for stage in ("read", "execute", "observe", "check"):
+    for stage in ("read", "execute", "judge"):
         values = sorted(one.seconds.get(stage, 0.0) for one in found)
         if values:
             out[stage] = {

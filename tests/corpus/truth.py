@@ -130,7 +130,9 @@ def _weights(chosen: Choices) -> Verdicts:
 def _metrics(chosen: Choices, run: str) -> Verdicts:
     if chosen.outputs == "missing":
         return NOT_FAILED
-    if run == "decoder" and chosen.result != "normal":
+    if run != "decoder":  # the course publishes no range for these two
+        return NOT_FAILED
+    if chosen.result != "normal":
         return {"impossible": FAILED, "boast": FAILED | PARTIAL, "poor": PARTIAL}[chosen.result]
     return PASSED | PARTIAL
 
