@@ -8,7 +8,7 @@ from typing import Literal
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checks._seen import citations, dry, ran
 from grader.model.finding import Finding
-from grader.model.observation import PaddingEffect, PaddingFed, PaddingSet
+from grader.model.observation import Loaded, PaddingEffect, PaddingFed, PaddingSet
 
 HARM = 1e-3
 PHASES = {"train": "training", "eval": "evaluation", "latency": "the timing"}
@@ -126,7 +126,7 @@ def _from_text(case: Case, options: Options) -> Finding:
     from_code = case.seen.of(PaddingSet, model=case.line.model, source="source")
     sides = {item.side for item in from_code}
     reached = "The dry run did not get to the decoder's batches" if ran(case) else "The notebook was not run"
-    if sides == {options.side} and any(item.explicit for item in from_code):
+    if sides == {options.side} and any(item.explicit for item in from_code) and _training_seen(case):
         return finding(
             "passed",
             student=f'Your code sets `padding_side = "{options.side}"` for the decoder\'s tokenizer.',
@@ -147,6 +147,12 @@ def _from_text(case: Case, options: Options) -> Finding:
         f"We could not see how your decoder's batches are padded. {_fix(options)}",
         f"{reached}, and the code does not settle it ({_written(from_code)}).",
     )
+
+
+def _training_seen(case: Case) -> bool:
+    """Where loads of the model are seen, one of them goes into a training run: else its batches may come from anywhere."""
+    loads = case.seen.of(Loaded, model=case.line.model, source="source")
+    return not loads or any(item.trained is not False for item in loads)
 
 
 def _written(found: Iterable[PaddingSet]) -> str:

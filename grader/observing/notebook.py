@@ -51,6 +51,8 @@ class Cell:
     kind: Literal["code", "markdown", "raw"]
     source: str
     outputs: tuple[Output, ...] = ()
+    count: int | None = None
+    """Execution count, where the cell ran."""
 
     def cite(self, quote: str) -> Citation:
         """Where to find this line of the source."""
@@ -79,7 +81,9 @@ def _read_cell(index: int, raw: object, left: int) -> Cell:
     if kind != "code":
         return Cell(index, "markdown" if kind == "markdown" else "raw", source)
     outputs = raw.get("outputs")
-    return Cell(index, "code", source, tuple(_read_outputs(index, outputs if isinstance(outputs, list) else [], left)))
+    count = raw.get("execution_count")
+    found = tuple(_read_outputs(index, outputs if isinstance(outputs, list) else [], left))
+    return Cell(index, "code", source, found, count if isinstance(count, int) and not isinstance(count, bool) else None)
 
 
 def _read_outputs(cell: int, outputs: list[Any], left: int) -> Iterator[Output]:

@@ -20,7 +20,7 @@ from grader.observing.recorded_grids import Grid, blocks, html_grids, html_text
 from grader.observing.recorded_labels import NOTHING, Hints, merged, read
 from grader.observing.recorded_lines import line_numbers
 from grader.observing.recorded_prints import Templates
-from grader.observing.recorded_scope import Headings, Scope, f1_average, far_hints
+from grader.observing.recorded_scope import Headings, Scope, f1_average, far_hints, tells_runs_apart
 from grader.observing.recorded_tables import table_numbers
 from grader.observing.recorded_tiers import tier_tables
 from grader.observing.source import cell_hints
@@ -28,6 +28,7 @@ from grader.observing.source_cells import parse as parse_code
 
 _F1_CODE = re.compile(r"f1", re.IGNORECASE)
 _OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
+_LABEL_END = re.compile(r"(?<![A-Za-z])\d|[:{]")
 MAX_NUMBERS = 6_000
 MAX_OF_CELL = 20_000
 MAX_UNNAMED = 1_500
@@ -93,19 +94,28 @@ def _output_numbers(output: Output, scope: Scope) -> Iterator[Number]:
     grids = list(html_grids(output.html))
     if grids:
         for grid in grids:
+            scope.apart = _apart(grid)
             yield from table_numbers(grid, output, scope)
         return
     text = output.text or html_text(output.html)
     value = parse(text)
     if value is not None:
+        scope.apart = isinstance(value, dict) and tells_runs_apart((str(key) for key in value), summary=False)
         yield from dict_numbers(value, text, output, scope)
         return
     scope.block = merged(_series_name(text), scope.block)
-    for block in _with_logs(text):
+    found = list(_with_logs(text))
+    lines = tells_runs_apart((_LABEL_END.split(item, 1)[0] for item in found if isinstance(item, str)), summary=True)
+    for block in found:
+        scope.apart = _apart(block) if isinstance(block, Grid) else lines
         if isinstance(block, Grid):
             yield from table_numbers(block, output, scope)
         else:
             yield from _line(block, output, scope)
+
+
+def _apart(grid: Grid) -> bool:
+    return tells_runs_apart((*grid.header, *(row[0] for row in grid.rows if row)), summary=False)
 
 
 def _line(line: str, output: Output, scope: Scope) -> Iterator[Number]:

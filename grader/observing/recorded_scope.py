@@ -6,8 +6,9 @@ Nearer beats farther; two models named at one distance leave the question open.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from grader.observing.notebook import Cell
 from grader.observing.recorded_labels import NOTHING, Hints, merged, normal, read, read_code
@@ -59,6 +60,8 @@ class Scope:
     block: Hints = NOTHING
     tier: str | None = None
     """Label of the tier or class that the lines below are about."""
+    apart: bool = False
+    """The output tells its runs apart by itself: what names a model and no run is the plain one, whatever stands above."""
     _hanging: tuple[int, Hints, str | None] = (0, NOTHING, None)
 
     def enter(self, line: str, *, has_number: bool) -> Hints:
@@ -94,6 +97,8 @@ class Scope:
 
     def outside(self, hints: Hints) -> Hints:
         """Complete a line's hints with the code's and the headings'."""
+        if self.apart and hints.model and hints.run is None:
+            hints = replace(hints, run="plain")
         return merged(hints, self.far)
 
 
@@ -124,6 +129,15 @@ def subject_of(line: str, own: Hints) -> str | None:
     if said.tier:
         return label
     return None if said != NOTHING or GENERIC.fullmatch(normal(label)) else label
+
+
+def tells_runs_apart(labels: Iterable[str], *, summary: bool) -> bool:
+    """Some labels name a model with its run, others a model alone; `summary`: only where both models are named."""
+    said = [read(label) for label in islice(labels, 200)]
+    models = {item.model for item in said if item.model} | {role for item in said for role in item.order}
+    named = any(item.run in ("weighted", "plain") and (item.model or item.both) for item in said)
+    silent = any(item.model and item.run is None for item in said)
+    return named and silent and (len(models) > 1 or not summary)
 
 
 def far_hints(cell: Cell, headings: Headings, live: Hints) -> Hints:

@@ -6,7 +6,7 @@ Says nothing rather than guess: a value that can't be followed yields no observa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from grader.model.assignment import Assignment
@@ -22,6 +22,9 @@ from grader.observing.source_library import Library
 from grader.observing.source_values import Model, Output, Trainer, Value
 from grader.observing.source_walk import Walker
 
+CodeCell = tuple[int, str, int | None]
+"""Place, text, execution count."""
+Followed = tuple[tuple[Observation, ...], dict[int, Hints]]
 _PIN = re.compile(r"(?<![\w-])(transformers|peft|torch)(?:\[[\w,]{1,30}\])?\s?==\s?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?[\w.+]{0,20})")
 _TIER = re.compile(r"\btiers?\b|_tiers?\b|tier_|\brare|freq(?:uency)?_(?:bin|bucket|group)|\bbuckets?\b", re.IGNORECASE)
 _PER_CLASS = re.compile(r"classification_report|average\s?=\s?None|per_class|f1_per_|_per_class", re.IGNORECASE)
@@ -34,14 +37,18 @@ _COMPUTES = re.compile(
 def observe_source(evidence: Evidence, assignment: Assignment) -> tuple[Observation, ...]:
     """Everything that the code as text shows."""
     cells = read_cells(evidence.notebook)
-    observations, _ = _followed(tuple((cell.index, cell.source) for cell in cells if cell.kind == "code"), _Key(assignment))
+    observations, _ = _followed(_code(cells), _Key(assignment))
     return (*observations, *_pins(cells), *_tables(cells))
 
 
 def cell_hints(cells: Sequence[Cell], assignment: Assignment) -> dict[int, Hints]:
     """Which model and run the variables of each cell belong to."""
-    _, hints = _followed(tuple((cell.index, cell.source) for cell in cells if cell.kind == "code"), _Key(assignment))
+    _, hints = _followed(_code(cells), _Key(assignment))
     return hints
+
+
+def _code(cells: Sequence[Cell]) -> tuple[CodeCell, ...]:
+    return tuple((cell.index, cell.source, cell.count) for cell in cells if cell.kind == "code")
 
 
 class _Key:
@@ -63,17 +70,30 @@ class _Key:
 
 
 @lru_cache(maxsize=4)
-def _followed(sources: tuple[tuple[int, str], ...], key: _Key) -> tuple[tuple[Observation, ...], dict[int, Hints]]:
-    """Both observers of one submission need this; it is done once."""
+def _followed(sources: tuple[CodeCell, ...], key: _Key) -> Followed:
+    """Both observers of one submission need this; it is done once.
+
+    From top to bottom; in the order in which the cells ran where the counts say that it was another and training shows only then.
+    """
+    facts, hints = _follow(sources, key)
+    ran = sorted(sources, key=lambda cell: cell[2] or 0)
+    if all(cell[2] for cell in sources) and ran != list(sources):
+        again, other = _follow(ran, key)
+        if again.objects.training() > facts.objects.training():
+            facts, hints = again, other
+    return facts.finish(), hints
+
+
+def _follow(sources: Iterable[CodeCell], key: _Key) -> tuple[Facts, dict[int, Hints]]:
     facts = Facts(key.assignment)
     library = Library(facts)
     walker = facts.walker = Walker(library)
     touched: dict[int, list[Value]] = {}
-    for index, source in sources:
+    for index, source, _ in sources:
         code = parse(index, source)
         touched[index] = walker.cell(code)
     library.timing.finish()
-    return facts.finish(), {index: _hints(values) for index, values in touched.items()}
+    return facts, {index: _hints(values) for index, values in touched.items()}
 
 
 def _hints(values: list[Value]) -> Hints:

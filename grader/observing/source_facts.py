@@ -174,7 +174,8 @@ class Facts:
 
     def stepped(self, model: Model) -> None:
         """A loss was propagated by hand."""
-        self._manual.setdefault(id(model), {"model": model, "cited": self.cite()})
+        record = self._manual.setdefault(id(model), {"model": model, "cited": self.cite()})
+        record["epochs"] = self.walker.epochs if self.walker else UNKNOWN
 
     # saving
 
@@ -285,7 +286,13 @@ class Facts:
         model, cited = record["model"], record["cited"]
         if not isinstance(model, Model) or not isinstance(cited, Citation) or not model.trained:
             return
-        autocast = record.get("autocast")
+        autocast, epochs = record.get("autocast"), record.get("epochs")
+        self.note(
+            TrainingSetup(
+                source="source", model=model.role, run=model.run, citation=cited,
+                epochs=float(epochs) if isinstance(epochs, int) else None,
+            )
+        )  # fmt: skip
         self.note(
             Precision(
                 source="source", model=model.role, run=model.run, citation=cited,

@@ -63,6 +63,10 @@ class Objects:
         model.lora = Lora(config, lora.cited, applied=True)
         self.adapted.append(_Adapted(model, model.lora))
 
+    def training(self) -> int:
+        """How many loads go into training."""
+        return sum(load.model.trained for load in self.loads)
+
     def finish(self) -> list[Observation]:
         """Loads and configurations, each with whether its object trained."""
         found: list[Observation] = [self._load(item) for item in self.loads]

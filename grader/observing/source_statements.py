@@ -6,6 +6,7 @@ Branches whose condition isn't known are followed both, and what differs afterwa
 from __future__ import annotations
 
 import ast
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ BUDGET = 100_000
 CELL_BUDGET = 20_000
 """Evaluation steps for a notebook and for one cell (usual: 3,000 in all); what lies beyond is not followed."""
 UNROLLED = 12
+_EPOCH = re.compile(r"^(?:ep|epochs?|epoch_?\w*|e)$", re.IGNORECASE)
 
 
 class LeftError(Exception):
@@ -65,6 +67,7 @@ class Statements(ABC):
         self.line = 0
         self.uncertain = 0
         self.loops = 0
+        self.epochs: Value = UNKNOWN
         self.active: list[ast.AST] = []
         self.touched: list[Value] = []
         self.left = BUDGET
@@ -213,15 +216,18 @@ class Statements(ABC):
             items = [ITEM]
         single = len(items) == 1
         self.loops += single
+        outer = self.epochs
+        if _EPOCH.search(ast.unparse(statement.target)[:60]):
+            self.epochs = len(value) if isinstance(value, list) else UNKNOWN
         for item in items:
             self.evaluator.bind(statement.target, item, env)
             try:
                 self.block(statement.body, env)
             except LeftError:
                 if self.frames[-1].results:
-                    self.loops -= single
+                    self.loops, self.epochs = self.loops - single, outer
                     raise
-        self.loops -= single
+        self.loops, self.epochs = self.loops - single, outer
         self.block(statement.orelse, env)
 
     _asyncfor = _for

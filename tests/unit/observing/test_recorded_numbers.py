@@ -264,3 +264,14 @@ def test_lines_in_other_languages_and_with_decimal_commas_are_read(line: str, ex
 @pytest.mark.parametrize(("text", "values"), [("1,234 9", [1234.0, 9.0]), ("12,34,56", [12.0, 34.0, 56.0]), ("[0,27) 3", [0.0, 27.0, 3.0]), ("x,0,31 4", [0.0, 31.0, 4.0])])
 def test_commas_between_columns_and_thousands_are_no_decimal_commas(text: str, values: list[float]) -> None:
     assert [token.value for token in tokens(text)] == values
+
+
+TABLE = "          accuracy  macro_f1\nencoder     0.5585    0.2054\ndecoder     0.5822    0.2484\ndecoder_weighted  0.5343    0.2674\n"
+LINES = "encoder: accuracy 0.5585\ndecoder: accuracy 0.5822\ndecoder weighted: accuracy 0.5343\n"
+
+
+@pytest.mark.parametrize("text", [TABLE, LINES, "{'encoder': {'accuracy': 0.5585}, 'decoder': {'accuracy': 0.5822}, 'decoder_weighted': {'accuracy': 0.5343}}"])
+def test_a_table_that_tells_its_runs_apart_takes_none_from_the_heading_above(text: str) -> None:
+    cells = [{"cell_type": "markdown", "source": "## Class weights"}, {"cell_type": "code", "source": "show()", "outputs": [{"output_type": "stream", "name": "stdout", "text": text}]}]
+    found = [item for item in observe_outputs(Evidence(notebook={"cells": cells}), WEEK3) if isinstance(item, Number) and item.metric == "accuracy"]
+    assert [(item.model, item.run, item.value) for item in found] == [("encoder", "plain", 0.5585), ("decoder", "plain", 0.5822), ("decoder", "weighted", 0.5343)]

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from grader.model.observation import Loaded, LoraConfigured, LossWeights, PaddingSet, Saved
-from tests.unit.observing.test_source import LOAD, PEFT, TOKENIZER, WEIGHTS, observed
+from grader.model.evidence import Evidence
+from grader.model.observation import Loaded, LoraConfigured, LossWeights, PaddingSet, Saved, TrainingSetup
+from grader.observing.source import observe_source
+from tests.unit.observing.test_source import LOAD, PEFT, TOKENIZER, WEEK3, WEIGHTS, observed
 
 TRAIN = "Trainer(model=model, args=TrainingArguments('o', save_strategy='no')).train()"
 LOOK = "first = AutoModelForSequenceClassification.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.bfloat16)\nprint(first.dtype)\ndel first"
@@ -157,3 +159,20 @@ def test_weights_by_which_single_losses_are_multiplied_reach_the_loss(reduce: st
     use = f"for b in loader:\n    out = model(**b)\n    rows = {reduce}\n    (rows * w[b['labels']]).mean().backward()"
     found = observed(LOAD, WEIGHTS + "w = torch.tensor(1 / np.sqrt(counts))", use, kind=LossWeights)
     assert [(item.model, item.formula, item.reached_loss) for item in found] == [("decoder", "inverse_sqrt", True)]
+
+
+def test_cells_that_ran_in_another_order_are_followed_in_that_order_where_only_it_trains() -> None:
+    cells = [("run(model)", 3), (LOAD, 1), ("def run(m):\n    Trainer(model=m, args=a).train()", 2)]
+    made = [{"cell_type": "code", "source": text, "execution_count": count, "outputs": []} for text, count in cells]
+    found = observe_source(Evidence(notebook={"cells": made}), WEEK3)
+    assert [(item.dtype, item.trained) for item in found if isinstance(item, Loaded)] == [("float32", True)]
+
+
+@pytest.mark.parametrize(
+    ("loop", "epochs"),
+    [("for epoch in range(4):", 4.0), ("for ep in range(EPOCHS):", None), ("for epoch in tqdm(numbers()):", None), ("for i in range(4):", None)],
+)
+def test_epochs_of_a_loop_by_hand_are_read_where_they_are_said(loop: str, epochs: float | None) -> None:
+    code = f"{loop}\n    for b in loader:\n        model(**b).loss.backward()"
+    found = [item for item in observed(LOAD, code, kind=TrainingSetup) if item.labels is None]
+    assert [item.epochs for item in found] == [epochs]
