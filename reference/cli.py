@@ -89,7 +89,9 @@ def _run_options(command: Callable[..., None]) -> Callable[..., None]:
 
     options = [
         click.option("--scale", type=click.Choice(["standin", "full"]), default="standin", show_default=True),
-        click.option("--data", type=Path_, help="Folder with train, validation and test tables. [standin: the stage's]"),
+        click.option(
+            "--data", type=Path_, help="Folder with train, validation and test tables. [standin: the stage's]"
+        ),
         click.option("--hub", type=Path_, help="Hub cache to load models from, offline. [standin: the stage's]"),
         click.option("--out", type=Path_, default=_RUNS, show_default=True, help="Where runs keep what they make."),
         click.option("--threads", default=1, show_default=True, help="CPU threads."),

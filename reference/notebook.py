@@ -22,12 +22,22 @@ from reference.errors import RunError
 def refresh(source: Path, stage: Path, *, report: Callable[[str], None]) -> None:
     """Executes `source` on the stage and writes it back with outputs and figures."""
     notebook = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
-    environment = {"HF_HUB_CACHE": str((stage / "hub").resolve()), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
-                   "COURSE_DATA": str((stage / "data").resolve()), "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        "HF_HUB_CACHE": str((stage / "hub").resolve()),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "COURSE_DATA": str((stage / "data").resolve()),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(notebook, timeout=None, kernel_name="python3", record_timing=False,
-                                resources={"metadata": {"path": folder}},
-                                on_cell_start=lambda cell, cell_index: report(f"cell {cell_index}"))
+        client = NotebookClient(
+            notebook,
+            timeout=None,
+            kernel_name="python3",
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+            on_cell_start=lambda cell, cell_index: report(f"cell {cell_index}"),
+        )
         try:
             _execute(client, notebook, os.environ | environment)
         except CellExecutionError as error:
@@ -58,7 +68,9 @@ print(_re.sub(r"{{{{(.+?)(?: \\| ([^|}}]+))?}}}}", lambda found: format(eval(fou
 def _filled(client: NotebookClient, template: str, index: int) -> str:
     asked = nbformat.v4.new_code_cell(_FILL.format(template=template))  # type: ignore[no-untyped-call]
     client.execute_cell(asked, index, store_history=False)
-    return "".join(output.text for output in asked.outputs if output.output_type == "stream" and output.name == "stdout")
+    return "".join(
+        output.text for output in asked.outputs if output.output_type == "stream" and output.name == "stdout"
+    )
 
 
 def _tidy(cell: Any) -> None:

@@ -30,7 +30,8 @@ def week3(*, ranges: bool = True) -> Assignment:
     """The real assignment, with ranges of the tests' own or with none."""
     found = load_assignment(ROOT / "assignments" / "week3", ROOT)
     metrics = {
-        key: {name: Interval(low=low, high=high) for name, (low, high) in values.items()} for key, values in RANGES.items()
+        key: {name: Interval(low=low, high=high) for name, (low, high) in values.items()}
+        for key, values in RANGES.items()
     }
     expected = {"t4": ExpectedRanges(scale="t4", metrics=metrics if ranges else {})}
     return found.model_copy(update={"expected": expected, "scale": "t4"})
@@ -51,13 +52,19 @@ def code(source: str, *outputs: str | dict[str, str], count: int | None = None) 
 
 
 def case(
-    *cells: dict[str, Any], line: str = "x.y", model: Role | None = None, assignment: Assignment | None = None, memo: str | None = None
+    *cells: dict[str, Any],
+    line: str = "x.y",
+    model: Role | None = None,
+    assignment: Assignment | None = None,
+    memo: str | None = None,
 ) -> Case:
     """A case as the engine makes it, seen by the observers of outputs and source."""
     chosen = assignment or week3()
     evidence = Evidence(notebook={"cells": list(cells)}, memo_text=memo)
     seen = Observations(items=(*observe_outputs(evidence, chosen), *observe_source(evidence, chosen)))
-    return Case(line=CheckLine(id=line, check="x", model=model), evidence=evidence, seen=seen, assignment=chosen, scale="t4")
+    return Case(
+        line=CheckLine(id=line, check="x", model=model), evidence=evidence, seen=seen, assignment=chosen, scale="t4"
+    )
 
 
 def presentable(finding: Finding) -> bool:

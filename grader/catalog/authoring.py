@@ -66,8 +66,10 @@ def solution_lines(source: Notebook) -> list[str]:
 def _built(source: Notebook, version: Version) -> Notebook:
     cells = source.get("cells")
     if not isinstance(cells, list):
-        raise CourseError("The source is not a notebook of format 4: it has no list of cells.",
-                          todo="Save it with Jupyter, or convert it with `jupyter nbconvert --to notebook`.")
+        raise CourseError(
+            "The source is not a notebook of format 4: it has no list of cells.",
+            todo="Save it with Jupyter, or convert it with `jupyter nbconvert --to notebook`.",
+        )
     made = copy.deepcopy({key: value for key, value in source.items() if key != "cells"})
     made["cells"] = [_cell(cell, version, number) for number, cell in enumerate(cells)]
     return made
@@ -190,14 +192,17 @@ class _Reader:
         raise self._problem(start, f"BEGIN {what} has no END {what}")
 
     def _problem(self, line: int, what: str) -> CourseError:
-        return CourseError(what, where=f"{self.where}, line {line}",
-                           todo="Put each BEGIN and its END on lines of their own; they don't nest.")
+        return CourseError(
+            what,
+            where=f"{self.where}, line {line}",
+            todo="Put each BEGIN and its END on lines of their own; they don't nest.",
+        )
 
 
 def _without_value(line: str) -> str:
     """`x = 5` as `x = ...`, `return 5` as `return ...`, anything else as `...`, indented as it was."""
     code = line.lstrip()
-    indent = line[:len(line) - len(code)]
+    indent = line[: len(line) - len(code)]
     try:
         statement = ast.parse(code).body[0]
     except (SyntaxError, IndexError, ValueError):
@@ -205,4 +210,4 @@ def _without_value(line: str) -> str:
     value = getattr(statement, "value", None)
     if isinstance(statement, ast.Expr) or not isinstance(value, ast.expr):
         return f"{indent}..."
-    return f"{indent}{code.encode()[:value.col_offset].decode()}..."
+    return f"{indent}{code.encode()[: value.col_offset].decode()}..."

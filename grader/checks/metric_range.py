@@ -95,7 +95,11 @@ def _against_ranges(case: Case, options: Options, shown: dict[str, tuple[Number,
             f"No reference range for `{key}` at scale `{case.scale}`. Shown: {_listed(values)}.",
         )
         return answer.model_copy(update={"values": values, "citations": _cited(shown)})
-    outside = {metric: shown[metric] for metric, interval in known.items() if not any(_in(item, interval) for item in shown[metric])}
+    outside = {
+        metric: shown[metric]
+        for metric, interval in known.items()
+        if not any(_in(item, interval) for item in shown[metric])
+    }
     return _outside(case, options, outside, known) if outside else _inside(case, options, shown, known)
 
 
@@ -132,9 +136,12 @@ def _inside(case: Case, options: Options, shown: dict[str, tuple[Number, ...]], 
     return answer.model_copy(update={"values": _values(shown)})
 
 
-def _outside(case: Case, options: Options, outside: dict[str, tuple[Number, ...]], known: dict[str, Interval]) -> Finding:
+def _outside(
+    case: Case, options: Options, outside: dict[str, tuple[Number, ...]], known: dict[str, Interval]
+) -> Finding:
     parts = [
-        f"{NAMES.get(metric, metric)} {items[-1].text} (usually {_range(known[metric])})" for metric, items in outside.items()
+        f"{NAMES.get(metric, metric)} {items[-1].text} (usually {_range(known[metric])})"
+        for metric, items in outside.items()
     ]
     why = f"{case.line.id}: {_compared(outside, known)}"
     answer = finding(
@@ -172,7 +179,9 @@ def _failed(case: Case, impossible: list[Number]) -> Finding:
 
 def _compared(shown: dict[str, tuple[Number, ...]], known: dict[str, Interval]) -> str:
     return "; ".join(
-        f"{metric} {items[-1].value:g} (range {_range(known[metric])})" if metric in known else f"{metric} {items[-1].value:g}"
+        f"{metric} {items[-1].value:g} (range {_range(known[metric])})"
+        if metric in known
+        else f"{metric} {items[-1].value:g}"
         for metric, items in shown.items()
     )
 

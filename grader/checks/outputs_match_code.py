@@ -184,7 +184,11 @@ def _epochs(case: Case) -> Iterator[Difference]:
     """Progress beyond the last epoch that the code asks for."""
     for role in ("encoder", "decoder"):
         asked = _asked(case, role, "epochs")
-        shown = [(value, item) for item in case.seen.of(Number, source="recorded") if (value := _epoch(item, role)) is not None]
+        shown = [
+            (value, item)
+            for item in case.seen.of(Number, source="recorded")
+            if (value := _epoch(item, role)) is not None
+        ]
         if asked is None or not shown:
             continue
         value, item = max(shown, key=lambda pair: pair[0])
@@ -224,7 +228,9 @@ def _steps(case: Case) -> Iterator[Difference]:
 def _asked(case: Case, role: str, name: str) -> float | None:
     """The largest value that any run of the model asks for; null where one can't be read."""
     setups: list[TrainingSetup] = [
-        item for item in case.seen.of(TrainingSetup, source="source") if item.model in (role, None) and item.labels is None
+        item
+        for item in case.seen.of(TrainingSetup, source="source")
+        if item.model in (role, None) and item.labels is None
     ]
     values = [getattr(item, name) for item in setups]
     return float(max(values)) if values and all(value is not None for value in values) else None
@@ -261,7 +267,11 @@ def _same_version(pin: str, shown: str) -> bool:
 
 def _order(case: Case) -> Iterator[Difference]:
     """Cells that ran in another order than they stand."""
-    counts = [(place, cell.get("execution_count")) for place, cell in enumerate(cells(case)) if cell.get("cell_type") == "code"]
+    counts = [
+        (place, cell.get("execution_count"))
+        for place, cell in enumerate(cells(case))
+        if cell.get("cell_type") == "code"
+    ]
     ran = [(place, count) for place, count in counts if isinstance(count, int)]
     back = [(place, count) for (_, before), (place, count) in pairwise(ran) if count < before]
     if back:

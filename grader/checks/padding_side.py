@@ -161,7 +161,9 @@ def _written(found: Iterable[PaddingSet]) -> str:
 
 def _way(item: PaddingSet) -> str:
     line = f" by `{item.citation.quote[:60]}`" if item.citation else ""
-    return f"by hand or unknown{line}" if item.by_hand else f"{item.side}{'' if item.explicit else ', the default'}{line}"
+    return (
+        f"by hand or unknown{line}" if item.by_hand else f"{item.side}{'' if item.explicit else ', the default'}{line}"
+    )
 
 
 def _pools_by_position(case: Case) -> bool:

@@ -11,7 +11,9 @@ from grader.model.finding import Finding
 from grader.model.observation import TierTable
 
 BOTH: tuple[Role, ...] = ("encoder", "decoder")
-_MEMO = re.compile(r"\btiers?\b|\brare(?:st)?\b|\bper[- ]class\b|\bfrequen\w+\b|\blong[- ]tail\b|\bbuckets?\b", re.IGNORECASE)
+_MEMO = re.compile(
+    r"\btiers?\b|\brare(?:st)?\b|\bper[- ]class\b|\bfrequen\w+\b|\blong[- ]tail\b|\bbuckets?\b", re.IGNORECASE
+)
 
 
 @check(CheckOptions)
@@ -84,12 +86,16 @@ def _per_class_only(tables: list[TierTable]) -> Finding:
 def _nothing(case: Case) -> Finding:
     code = case.seen.of(TierTable, source="source")
     if any(shows_picture(case, item.citation.cell) for item in code if item.citation):
-        return _unclear("a figure may show it", "The code breaks F1 down and its output is a picture, which was not read.", code)
+        return _unclear(
+            "a figure may show it", "The code breaks F1 down and its output is a picture, which was not read.", code
+        )
     if code:
         what = "your code computes it, but we found no table in the outputs"
         return _unclear(what, "Code for a breakdown, no table recognised.", code)
     if memo_says(case, _MEMO):
-        return _unclear("your memo speaks of it", "No table recognised; the memo speaks of tiers or rare classes with numbers.", ())
+        return _unclear(
+            "your memo speaks of it", "No table recognised; the memo speaks of tiers or rare classes with numbers.", ()
+        )
     if not has_outputs(case):
         return _unclear("the notebook was handed in without outputs", "No outputs to look at.", ())
     return finding(

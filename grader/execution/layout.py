@@ -12,7 +12,22 @@ from pathlib import Path
 from grader.execution.nouns import MB, Limits, Stage
 
 COLAB, KAGGLE = "/content", "/kaggle"
-OURS = {COLAB, "/bin", "/course", "/dev", "/etc", "/job", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr"}
+OURS = {
+    COLAB,
+    "/bin",
+    "/course",
+    "/dev",
+    "/etc",
+    "/job",
+    "/lib",
+    "/lib64",
+    "/proc",
+    "/run",
+    "/sbin",
+    "/sys",
+    "/tmp",
+    "/usr",
+}
 """Roots in the box that are something else already."""
 SMALL = 16 * MB
 """Size of folders that notebooks write to by habit, beside Colab's, which is the working folder itself."""

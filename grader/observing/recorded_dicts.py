@@ -21,7 +21,9 @@ LITERAL_CHARS = 20_000
 MAX_VALUES = 1_500
 MAX_DEPTH = 6
 
-_NUMPY = re.compile(r"\b(?:np|numpy)\.(?:float|int|uint)\d{1,3}\(([^()]{1,40})\)|\btensor\(([-\d.e+]{1,40})(?:, [^()]{1,60})?\)")
+_NUMPY = re.compile(
+    r"\b(?:np|numpy)\.(?:float|int|uint)\d{1,3}\(([^()]{1,40})\)|\btensor\(([-\d.e+]{1,40})(?:, [^()]{1,60})?\)"
+)
 _DEFAULTDICT = re.compile(r"\b(?:defaultdict\(<[^<>]{1,60}>, |OrderedDict\(|Counter\()(?=\{)")
 _SPECIAL = re.compile(r"(?<=[:\[, ])(?:nan|inf|-inf|NaN|Infinity)(?=[,\]} \n])")
 

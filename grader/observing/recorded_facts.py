@@ -45,10 +45,12 @@ _GPU = re.compile(
 )
 _GPU_ABOUT = re.compile(r"\b(?:gpu|device|cuda|nvidia|tesla|geforce|card|hardware|accelerator)\b", re.IGNORECASE)
 _CPU = re.compile(
-    r"\b(?:using |running on |device)\W{0,4}(?:device\W{0,3})?cpu\b|\bcuda (?:is )?available\W{1,4}false\b", re.IGNORECASE
+    r"\b(?:using |running on |device)\W{0,4}(?:device\W{0,3})?cpu\b|\bcuda (?:is )?available\W{1,4}false\b",
+    re.IGNORECASE,
 )
 _SIDE = re.compile(
-    r"padding[ _]side['\"]?\W{1,4}(left|right)\b|\bpad(?:s|ding)?(?: on the| is)?:? (left|right)\b(?: side)?", re.IGNORECASE
+    r"padding[ _]side['\"]?\W{1,4}(left|right)\b|\bpad(?:s|ding)?(?: on the| is)?:? (left|right)\b(?: side)?",
+    re.IGNORECASE,
 )
 _DTYPE = re.compile(
     r"(?:\bmodel\b|\bparam\w*|\bweights?\b|\bdecoder\b|\bencoder\b|\bqwen\S*|\bloaded\b)[^\n]{0,40}?"
@@ -70,7 +72,9 @@ def facts_of_output(cell: Cell, output: Output, hints: Hints) -> Iterator[Observ
         if match:
             model = merged(read(line), hints).model
             side = (match[1] or match[2]).lower()
-            yield PaddingSet(source="recorded", model=model, citation=output.cite(line), side="left" if side == "left" else "right")
+            yield PaddingSet(
+                source="recorded", model=model, citation=output.cite(line), side="left" if side == "left" else "right"
+            )
     for line in _lines_with(text, ("torch.",)):
         match = _DTYPE.search(line)
         said = merged(read(line), hints)
@@ -156,7 +160,11 @@ def _printed_lora(output: Output, hints: Hints) -> Iterator[LoraConfigured]:
         config = parse_lora(output.text[match.start() : match.start() + LORA_CHARS])
         if config:
             yield LoraConfigured(
-                source="recorded", model=hints.model, run=hints.run, citation=output.cite("LoraConfig(...)"), config=config
+                source="recorded",
+                model=hints.model,
+                run=hints.run,
+                citation=output.cite("LoraConfig(...)"),
+                config=config,
             )
 
 

@@ -109,7 +109,9 @@ def _is_prose(header: tuple[str, ...]) -> bool:
     return len(header) < 2 or any(_LABELLED.search(cell) for cell in header) or numbers > len(header) / 2
 
 
-def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]], quotes: list[str], *, wraps: bool = False) -> Grid | None:
+def _grid(
+    header: tuple[str, ...], rows: list[tuple[str, ...]], quotes: list[str], *, wraps: bool = False
+) -> Grid | None:
     width = len(header)
     kept = [(row, quote) for row, quote in zip(rows, quotes, strict=True) if len(row) == width]
     if not kept or width > COLUMNS:
@@ -120,7 +122,9 @@ def _grid(header: tuple[str, ...], rows: list[tuple[str, ...]], quotes: list[str
 def _comma_separated(lines: list[str], start: int) -> tuple[Grid | None, int]:
     """What `to_csv` writes: a line of labels, lines of as many cells."""
     header = _split_commas(lines[start])
-    labels = all(cell == "" or (any(map(str.isalpha, cell)) and len(cell) < 40 and not _LABELLED.search(cell)) for cell in header)
+    labels = all(
+        cell == "" or (any(map(str.isalpha, cell)) and len(cell) < 40 and not _LABELLED.search(cell)) for cell in header
+    )
     rows: list[tuple[str, ...]] = []
     at = start + 1
     while labels and at < len(lines) and len(rows) < ROWS:
@@ -238,7 +242,9 @@ def _head(line: str) -> list[_Cell]:
     cells = _cells(line.rstrip("\\ "))
     if any(_LABELLED.search(cell.text) or cell.text.endswith((":", "=", ",", "{")) for cell in cells):
         return []
-    words = sum(1 for cell in cells if cell.text == "..." or (any(map(str.isalpha, cell.text)) and not whole(cell.text)))
+    words = sum(
+        1 for cell in cells if cell.text == "..." or (any(map(str.isalpha, cell.text)) and not whole(cell.text))
+    )
     return cells if words and words == len(cells) and (len(cells) >= 2 or line[:1] == " ") else []
 
 

@@ -30,7 +30,9 @@ _SPACES = re.compile(r"\s+")
 ENCODER = re.compile(r"\b(?:encoders?|enc|modern ?bert\w*|answerdotai|\w{0,8}bert(?: base)?|bidirectional|mbert)\b")
 DECODER = re.compile(r"\b(?:decoders?|dec|qwen[\d.]*\w*|causal(?: lm)?|gpt\d?|llama\w*)\b")
 _WEIGHTED_AVERAGE = re.compile(r"\bweighted (?:avg|average|mean)\b|\b(?:avg|average) weighted\b")
-_WEIGHTED_SCORE = re.compile(r"\bweighted (?:f ?1|f score|precision|recall)\b|\b(?:f ?1|precision|recall)(?: score)? weighted\b")
+_WEIGHTED_SCORE = re.compile(
+    r"\bweighted (?:f ?1|f score|precision|recall)\b|\b(?:f ?1|precision|recall)(?: score)? weighted\b"
+)
 _MODEL_THEN_WEIGHTED = re.compile(r"\b(?:encoder|decoder|enc|dec|qwen\S*|modernbert|lora) weighted\b")
 _PLAIN = re.compile(
     r"\b(?:unweighted|non ?weighted|no (?:class )?weight\w*|without (?:class )?weight\w*|w o (?:class )?weight\w*|plain|vanilla|"
@@ -57,7 +59,10 @@ _DIFFERENCE_SIGN = re.compile(
 )
 
 _SHARE = re.compile(r"%|\bpercent\b|\bper ?cent\b|\bpct\b|\bshare\b|\bfraction\b")
-_AVERAGES = (("macro", re.compile(r"\bma[ck]ro\b|\bmf1\b|\bmacrof1\b|\bmean f ?1\b")), ("micro", re.compile(r"\bmicro\b")))
+_AVERAGES = (
+    ("macro", re.compile(r"\bma[ck]ro\b|\bmf1\b|\bmacrof1\b|\bmean f ?1\b")),
+    ("micro", re.compile(r"\bmicro\b")),
+)
 _UNIT_WORDS = (
     ("ms", re.compile(r"\bms\b|\bmsec\b|\bmilliseconds?\b|毫秒")),
     ("min", re.compile(r"\bmin(?:utes?|s)?\b")),
@@ -160,7 +165,9 @@ def read_code(code: str) -> Hints:
 def _models(words: str) -> tuple[Role | None, bool, tuple[Role, ...]]:
     encoder, decoder = ENCODER.search(words), DECODER.search(words)
     if encoder and decoder:
-        first: tuple[Role, ...] = ("encoder", "decoder") if encoder.start() < decoder.start() else ("decoder", "encoder")
+        first: tuple[Role, ...] = (
+            ("encoder", "decoder") if encoder.start() < decoder.start() else ("decoder", "encoder")
+        )
         return None, True, first
     if encoder:
         return "encoder", False, ("encoder",)

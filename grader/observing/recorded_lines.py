@@ -141,7 +141,12 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
         if of_total:
             beyond = found[index + 2].start if index + 2 < len(found) else len(line)
             right = line[found[index + 1].end : beyond]
-        if said.last is not None and _OF_TOTAL.match(left) and not said.waiting and said.last_hints.metric != "trainable":
+        if (
+            said.last is not None
+            and _OF_TOTAL.match(left)
+            and not said.waiting
+            and said.last_hints.metric != "trainable"
+        ):
             previous = token.end
             continue
         hints = _of_token(line[: token.start], left, right, token, said)

@@ -19,7 +19,9 @@ from grader.observing.recorded_values import Token, number, whole
 _CLASS_COLUMN = re.compile(
     r"\b(?:class(?:_?name)?|label(?:_?name)?|category|issue|sub_?issue|product|name|topic|complaint)\b", re.IGNORECASE
 )
-_TIER_COLUMN = re.compile(r"\b(?:tier|bucket|bin|freq\w*|group|quartile|quintile|band|range|stratum|rarity)\b", re.IGNORECASE)
+_TIER_COLUMN = re.compile(
+    r"\b(?:tier|bucket|bin|freq\w*|group|quartile|quintile|band|range|stratum|rarity)\b", re.IGNORECASE
+)
 _VALUE_COLUMN = re.compile(r"^\s*(?:value|score|result|0|)\s*$", re.IGNORECASE)
 _EMPTY = re.compile(r"^(?:\W*|nan|none|n/?a|no log|tbd|todo)$", re.IGNORECASE)
 _PROGRESS = re.compile(r"^(?:epoch|step)$", re.IGNORECASE)
@@ -76,7 +78,9 @@ def _row(row: tuple[str, ...], header: tuple[str, ...], *, many: bool) -> tuple[
     for place, cell in enumerate(row):
         column = header[place]
         tier_column, class_column = bool(_TIER_COLUMN.search(column)), bool(_CLASS_COLUMN.search(column))
-        if _EMPTY.match(cell) or (whole(cell) and not (tier_column and not _is_metric(column)) and not _is_range(cell, place)):
+        if _EMPTY.match(cell) or (
+            whole(cell) and not (tier_column and not _is_metric(column)) and not _is_range(cell, place)
+        ):
             continue
         labels.add(place)
         said = read(cell)

@@ -36,7 +36,9 @@ _COMMA = (
     r"(?:pro|por|par|al)\s|[A-Za-zÀ-ÿ]{2,15}\s(?:pro|por|par|al)\s))"
 )
 """A decimal comma: after a zero, or before a unit (`0,573`, `9,8 ms`, `37,2 ejemplos por segundo`); never between columns."""
-_DIGITS = rf"(?:{_COMMA})|(?:\d{{1,3}}(?:,\d{{3}}){{1,5}}|\d{{1,18}})(?:\.\d{{1,20}})?(?:[eE][-+]?\d{{1,3}})?|\.\d{{1,20}}"
+_DIGITS = (
+    rf"(?:{_COMMA})|(?:\d{{1,3}}(?:,\d{{3}}){{1,5}}|\d{{1,18}})(?:\.\d{{1,20}})?(?:[eE][-+]?\d{{1,3}})?|\.\d{{1,20}}"
+)
 _EACH = re.compile(_EACH_SECOND + "$", re.IGNORECASE)
 NUMBER = re.compile(
     rf"(?<![\w.])(?<![A-Za-z\d)]-)(?<!\d[:/])(?P<digits>[-+−]?(?:{_DIGITS}))(?!\d|[.:]\d)(?:\s?{_UNIT})(?![A-Za-z_])"
@@ -105,7 +107,9 @@ def _token(match: re.Match[str]) -> Token | None:
     unit = match["unit"] or ""
     text = match.group(0).strip()
     per = _per(match["per"] or "", unit)
-    sized = not unit and not per and bool(_BATCH_BEFORE.search(match.string[max(0, match.start() - 30) : match.start()]))
+    sized = (
+        not unit and not per and bool(_BATCH_BEFORE.search(match.string[max(0, match.start() - 30) : match.start()]))
+    )
     return Token(text, value * _SCALE.get(unit, 1.0), unit, per, match.start(), match.end(), digits[0] == "+", sized)
 
 

@@ -37,9 +37,7 @@ _WORDS = {
         r"^ms$|\bms\b|\bper (?:example|sample|complaint)\b|\bp50\b",
         r"\blatenz(?:zeit)?\b|\blatencia\b|\blatence\b|延迟|毫秒|\b(?:pro|por|par) (?:beispiel|ejemplo|exemple)\b",
     ),
-    "runtime": (
-        r"\b(?:eval|test|predict|inference) (?:run)?time\b|\btotal (?:time|seconds|s)\b|\belapsed\b",
-    ),
+    "runtime": (r"\b(?:eval|test|predict|inference) (?:run)?time\b|\btotal (?:time|seconds|s)\b|\belapsed\b",),
     "train_time": (
         r"\btrain\w*[\w ]{0,20}(?:time|runtime|duration|minutes|min|took|seconds|hours)\b",
         r"\btook\b|\bfinished in\b|\bdone in\b|\bwall (?:time|clock)\b",
@@ -55,7 +53,9 @@ _WORDS = {
     "alpha": (r"\b(?:lora )?alpha\b",),
     "balanced_accuracy": (r"\bbalanced acc\w*\b",),
     "top_k_accuracy": (r"\btop ?\d+ ?acc\w*\b|\bacc\w* (?:at|top) ?\d+\b|\btop[35]\b",),
-    "f1": (r"\b(?:mean|macro|micro|eval|avg|average|test|val)? ?f ?(?:1|₁)\b|\bf ?measure\b|\bf score\b|\bmf1\b|\bmacrof1\b",),
+    "f1": (
+        r"\b(?:mean|macro|micro|eval|avg|average|test|val)? ?f ?(?:1|₁)\b|\bf ?measure\b|\bf score\b|\bmf1\b|\bmacrof1\b",
+    ),
     "accuracy": (
         r"\bacc(?:uracy|uracies)?\b|\bfraction correct\b|\btop ?1\b|\bgenauigkeit\b|\btrefferquote\b|\bexactitude?\b|准确率",
     ),

@@ -25,7 +25,9 @@ from grader.observing.source_walk import Walker
 CodeCell = tuple[int, str, int | None]
 """Place, text, execution count."""
 Followed = tuple[tuple[Observation, ...], dict[int, Hints]]
-_PIN = re.compile(r"(?<![\w-])(transformers|peft|torch)(?:\[[\w,]{1,30}\])?\s?==\s?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?[\w.+]{0,20})")
+_PIN = re.compile(
+    r"(?<![\w-])(transformers|peft|torch)(?:\[[\w,]{1,30}\])?\s?==\s?(\d{1,2}\.\d{1,3}(?:\.\d{1,3})?[\w.+]{0,20})"
+)
 _TIER = re.compile(r"\btiers?\b|_tiers?\b|tier_|\brare|freq(?:uency)?_(?:bin|bucket|group)|\bbuckets?\b", re.IGNORECASE)
 _PER_CLASS = re.compile(r"classification_report|average\s?=\s?None|per_class|f1_per_|_per_class", re.IGNORECASE)
 _F1 = re.compile(r"f1", re.IGNORECASE)
@@ -148,7 +150,10 @@ def _table(cell: Cell, *, tiered: bool, defined: bool) -> TierTable:
     models: tuple[Role, ...] = ("decoder", "encoder") if hints.both else (hints.model,) if hints.model else ()
     line = next((text for text in cell.source.split("\n") if (_TIER if tiered else _PER_CLASS).search(text)), "")
     return TierTable(
-        source="source", citation=cell.cite(line), models=models, tiers=(), defined=defined and tiered, per_class=not tiered
+        source="source",
+        citation=cell.cite(line),
+        models=models,
+        tiers=(),
+        defined=defined and tiered,
+        per_class=not tiered,
     )
-
-

@@ -121,7 +121,11 @@ class Facts:
         """The code reads the last place by hand."""
         code = read_code("\n".join(self.walker.code.lines)) if self.walker else None
         only = code.model if code else None
-        self.note(PaddingEffect(source="source", model=role or only or "decoder", citation=self.cite(), pools_by_position=True))
+        self.note(
+            PaddingEffect(
+                source="source", model=role or only or "decoder", citation=self.cite(), pools_by_position=True
+            )
+        )
 
     # training
 
@@ -152,8 +156,12 @@ class Facts:
         given = arguments.given
         epochs = given.get("num_train_epochs", UNKNOWN if "num_train_epochs" in arguments.open else 3.0)
         steps = given.get("max_steps", -1)
-        batch = given.get("per_device_train_batch_size", UNKNOWN if "per_device_train_batch_size" in arguments.open else 8)
-        times = given.get("gradient_accumulation_steps", UNKNOWN if "gradient_accumulation_steps" in arguments.open else 1)
+        batch = given.get(
+            "per_device_train_batch_size", UNKNOWN if "per_device_train_batch_size" in arguments.open else 8
+        )
+        times = given.get(
+            "gradient_accumulation_steps", UNKNOWN if "gradient_accumulation_steps" in arguments.open else 1
+        )
         self.note(
             TrainingSetup(
                 source="source", model=model.role, run=model.run, citation=self.cite(),
@@ -190,7 +198,9 @@ class Facts:
 
     def made(self, name: str, value: Power) -> None:
         """Something that may be class weights was computed."""
-        if value.kind == "exponential" or (value.kind == "power" and value.exponent >= 0 and not _WEIGHTS_NAME.search(name)):
+        if value.kind == "exponential" or (
+            value.kind == "power" and value.exponent >= 0 and not _WEIGHTS_NAME.search(name)
+        ):
             return
         if value.kind == "power" and value.exponent == 1.0:
             return
@@ -207,11 +217,21 @@ class Facts:
             if model is not None:
                 model.run = "weighted"
             self.note(
-                LossWeights(source="source", model=role, run="weighted", citation=self.cite(), weights=None, formula=formula, calls=1)
+                LossWeights(
+                    source="source",
+                    model=role,
+                    run="weighted",
+                    citation=self.cite(),
+                    weights=None,
+                    formula=formula,
+                    calls=1,
+                )
             )
         elif isinstance(weight, list | tuple) and weight and all(isinstance(item, int | float) for item in weight):
             values = tuple(float(item) for item in weight)
-            self.note(LossWeights(source="source", model=role, run="weighted", citation=self.cite(), weights=values, calls=1))
+            self.note(
+                LossWeights(source="source", model=role, run="weighted", citation=self.cite(), weights=values, calls=1)
+            )
         elif weight is None:
             self.note(LossWeights(source="source", model=role, citation=self.cite(), weights=None, calls=1))
         elif unknown(weight):
@@ -254,7 +274,13 @@ class Facts:
             run=model.run,
             citation=kept.cited,
             path=kept.path,
-            format="adapter" if form == "adapter" else "full" if form == "full" else "state_dict" if form == "state_dict" else "other",
+            format="adapter"
+            if form == "adapter"
+            else "full"
+            if form == "full"
+            else "state_dict"
+            if form == "state_dict"
+            else "other",
             head=self._head_saved(model, form),
             head_trained=False if too_early else None,
             after_training=kept.trained,
@@ -272,7 +298,8 @@ class Facts:
 
     def _unused(self, item: _Weights) -> None:
         same = any(
-            isinstance(seen, LossWeights) and not seen.reached_loss and seen.formula == item.formula for seen in self.observations
+            isinstance(seen, LossWeights) and not seen.reached_loss and seen.formula == item.formula
+            for seen in self.observations
         )
         if not same:
             self.note(

@@ -154,7 +154,9 @@ class Library(ModelCalls):
         given = next((kwargs[key] for key in ("dtype", "torch_dtype") if key in kwargs), None)
         if given is None and isinstance(config, Instance):
             given = next((config.attrs[key] for key in ("dtype", "torch_dtype") if key in config.attrs), None)
-        quantized = any(kwargs.get(key) not in (None, False) for key in ("quantization_config", "load_in_4bit", "load_in_8bit"))
+        quantized = any(
+            kwargs.get(key) not in (None, False) for key in ("quantization_config", "load_in_4bit", "load_in_8bit")
+        )
         labels = kwargs.get("num_labels")
         is_given = given is not None or "**" in kwargs
         self.facts.loaded(model, given, quantized, is_given, labels if isinstance(labels, int) else None)
@@ -329,7 +331,13 @@ _LOWER_NAMES = frozenset(
 
 
 def _name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return (
+        call.func.id
+        if isinstance(call.func, ast.Name)
+        else call.func.attr
+        if isinstance(call.func, ast.Attribute)
+        else ""
+    )
 
 
 def _output_dir(trainer: Trainer) -> str:

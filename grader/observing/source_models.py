@@ -30,7 +30,9 @@ SAME_MODEL = frozenset(
      "enable_input_require_grads", "resize_token_embeddings", "share_memory", "to_bettertransformer", "tie_weights"}
 )  # fmt: skip
 _CASTS = {"half": "float16", "bfloat16": "bfloat16", "float": "float32"}
-_PARTS = frozenset({"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "get_submodule"})
+_PARTS = frozenset(
+    {"parameters", "named_parameters", "modules", "named_modules", "children", "named_children", "get_submodule"}
+)
 _ASKING = frozenset(
     {"print_trainable_parameters", "get_nb_trainable_parameters", "num_parameters", "get_memory_footprint", "set_adapter",
      "disable_adapter", "zero_grad", "get_input_embeddings", "load_adapter", "load_state_dict", "train", "active_adapters",
@@ -43,14 +45,34 @@ HARMLESS = frozenset(
      "list", "tuple", "dict", "zip", "enumerate", "sizeof", "getsizeof", "get_peft_model_state_dict", "flop_count", "clip_grad_norm_",
      "set", "sorted", "reversed", "any", "all", "hash", "save", "save_file", "save_model", "from_pretrained", "super", "append"}
 )  # fmt: skip
-HARMLESS_MODULES = ("torch.optim", "wandb", "logging", "gc.", "numpy", "pandas", "matplotlib", "sklearn", "transformers.get_")
+HARMLESS_MODULES = (
+    "torch.optim",
+    "wandb",
+    "logging",
+    "gc.",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "transformers.get_",
+)
 HARMLESS_METHODS = frozenset(
     {"append", "extend", "update", "setdefault", "get", "items", "pop", "insert", "add", "watch", "add_graph", "info", "log",
      "evaluate",
      "predict", "compute", "step", "scale", "unscale_", "backward", "write", "format", "join", "register", "clip_grad_norm_"}
 )  # fmt: skip
-_HARMLESS_ATTRIBUTES = frozenset({"config", "generation_config", "name", "training", "is_parallelizable", "model_parallel"})
-_LORA_POSITIONS = ("task_type", "peft_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "r")
+_HARMLESS_ATTRIBUTES = frozenset(
+    {"config", "generation_config", "name", "training", "is_parallelizable", "model_parallel"}
+)
+_LORA_POSITIONS = (
+    "task_type",
+    "peft_type",
+    "auto_mapping",
+    "base_model_name_or_path",
+    "revision",
+    "inference_mode",
+    "r",
+)
 _ABOUT_TYPES = re.compile(r"dtype|type|precision|fp\d|bf\d", re.IGNORECASE)
 
 
@@ -123,7 +145,11 @@ class ModelCalls(TorchCalls):
         if name == "save_pretrained" or name == "push_to_hub":
             self.facts.saved(model, text_of(args, kwargs, "save_directory", ""))
         elif name == "add_adapter":
-            self.adapt(model, next((item for item in (*args, *kwargs.values()) if isinstance(item, Lora)), UNKNOWN), adds_head=False)
+            self.adapt(
+                model,
+                next((item for item in (*args, *kwargs.values()) if isinstance(item, Lora)), UNKNOWN),
+                adds_head=False,
+            )
         elif name in ("__call__", "forward"):
             return self.forward(model)
         elif name == "state_dict" or name == "generate":
@@ -147,7 +173,9 @@ class ModelCalls(TorchCalls):
             return Parts(model)
         if model.trained:
             return UNKNOWN
-        if name in ("half", "float", "bfloat16", "double", "apply") or any(plain_dtype(item) for item in (*args, *kwargs.values())):
+        if name in ("half", "float", "bfloat16", "double", "apply") or any(
+            plain_dtype(item) for item in (*args, *kwargs.values())
+        ):
             model.unsure = True
         if name == "requires_grad_" and model.lora:
             model.switched = True
@@ -203,7 +231,9 @@ class ModelCalls(TorchCalls):
         what = args[0] if args else UNKNOWN
         model = what if isinstance(what, Model) else what.model if isinstance(what, Output) else None
         if model is not None:
-            self.facts.saved(model, text_of(args[1:], {}, "f", ""), by_hand="state_dict" if kind == "state_dict" else "other")
+            self.facts.saved(
+                model, text_of(args[1:], {}, "f", ""), by_hand="state_dict" if kind == "state_dict" else "other"
+            )
 
 
 def _about_types(node: ast.Call) -> bool:

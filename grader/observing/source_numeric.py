@@ -75,8 +75,12 @@ def _of_power(name: str, args: list[Value]) -> Value:
             return raised(power, float(args[1])) if isinstance(args[1], int | float) else UNKNOWN
         return Power(1.0, "exponential")
     if name in ("zip", "enumerate"):
-        return [tuple(item if isinstance(item, Power) else ITEM for item in (args if name == "zip" else (UNKNOWN, power)))]
-    return power if (name in _SAME and isinstance(args[0], Power)) or name in ("where", "maximum", "minimum") else UNKNOWN
+        return [
+            tuple(item if isinstance(item, Power) else ITEM for item in (args if name == "zip" else (UNKNOWN, power)))
+        ]
+    return (
+        power if (name in _SAME and isinstance(args[0], Power)) or name in ("where", "maximum", "minimum") else UNKNOWN
+    )
 
 
 def _plain_call(function: Lib, name: str, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -189,5 +193,3 @@ def _list_method(owner: list[Value], name: str, args: list[Value]) -> Value:
         owner.extend(args[0] if isinstance(args[0], list | tuple) else [UNKNOWN])
         return None
     return list(owner) if name == "copy" else UNKNOWN
-
-

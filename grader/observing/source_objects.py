@@ -75,7 +75,11 @@ class Objects:
             if not lora.applied:
                 found.append(
                     LoraConfigured(
-                        source="source", model=role_of_targets(lora), citation=lora.cited, config=lora.config, trained=False
+                        source="source",
+                        model=role_of_targets(lora),
+                        citation=lora.cited,
+                        config=lora.config,
+                        trained=False,
                     )
                 )
         return list({repr(item): item for item in found}.values())

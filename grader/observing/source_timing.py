@@ -41,10 +41,12 @@ _WAITS = re.compile(r"\.(?:item|cpu|tolist|numpy)\(\)|\.predict\(|\.evaluate\(")
 _WARM = re.compile(r"warm[\s_-]?up|\bwarm\b", re.IGNORECASE)
 _BATCH_NAME = re.compile(r"^(?:batch_?size|bs|eval_batch_size|batch|bsz|n_batch)$", re.IGNORECASE)
 _REPEATS_NAME = re.compile(
-    r"^(?:n_?)?(?:runs?|repeats?|iters?|trials?|n_iter|reps?|num_(?:runs|iters|repeats|batches)|n_batches)$", re.IGNORECASE
+    r"^(?:n_?)?(?:runs?|repeats?|iters?|trials?|n_iter|reps?|num_(?:runs|iters|repeats|batches)|n_batches)$",
+    re.IGNORECASE,
 )
 _PASS = re.compile(
-    r"(?<!def )\b\w*(?:model|predict|forward|infer|run|encoder|decoder|pipe)\w*\(|(?<!dict)\(\*\*\w|\(input_ids", re.IGNORECASE
+    r"(?<!def )\b\w*(?:model|predict|forward|infer|run|encoder|decoder|pipe)\w*\(|(?<!dict)\(\*\*\w|\(input_ids",
+    re.IGNORECASE,
 )
 _ONE_TEXT = re.compile(r"^(?:text|t|txt|sample|example|sentence|doc|row|inp|complaint|x|s|query|ex)$", re.IGNORECASE)
 
@@ -109,7 +111,9 @@ class Timing:
         if not _CLOCK.search(text) or _TRAINS.search(text):
             return None
         walker = self._library.walker
-        cited = Citation(where="notebook", cell=function.code.cell, quote=function.code.quote(function.node.lineno)[:300])
+        cited = Citation(
+            where="notebook", cell=function.code.cell, quote=function.code.quote(function.node.lineno)[:300]
+        )
         token = TimingToken(function.node, text, cited)
         for value in env.names.values():
             self._role(token, value)
@@ -182,7 +186,9 @@ def _is_one_text(node: ast.expr, value: Value) -> bool:
     if isinstance(value, str):
         return True
     if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
-        return isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int) and not isinstance(value, list)
+        return (
+            isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int) and not isinstance(value, list)
+        )
     return isinstance(node, ast.Name) and value is ITEM and bool(_ONE_TEXT.match(node.id))
 
 
@@ -228,7 +234,11 @@ def _loops(node: ast.AST, env: Env) -> Iterator[tuple[str, int | None]]:
     for item in ast.walk(node):
         if isinstance(item, ast.For):
             times = None
-            if isinstance(item.iter, ast.Call) and getattr(item.iter.func, "id", "") == "range" and len(item.iter.args) == 1:
+            if (
+                isinstance(item.iter, ast.Call)
+                and getattr(item.iter.func, "id", "") == "range"
+                and len(item.iter.args) == 1
+            ):
                 times = _constant(item.iter.args[0], env)
             elif isinstance(item.iter, ast.Subscript) and isinstance(item.iter.slice, ast.Slice):
                 times = _constant(item.iter.slice.upper, env)
@@ -240,7 +250,9 @@ def _warmup(token: TimingToken, env: Env) -> int | None:
     start = _CLOCK.search(token.text)
     before = token.text[: start.start()] if start else ""
     for text, times in _loops(token.node, env):
-        if _WARM.search(text.split("\n")[0]) or (text.split("\n")[0] in before and _passes(text) and not _CLOCK.search(text)):
+        if _WARM.search(text.split("\n")[0]) or (
+            text.split("\n")[0] in before and _passes(text) and not _CLOCK.search(text)
+        ):
             return times or 1
     named = [value for name, value in env.names.items() if _WARM.search(name) and _is_count(value)]
     if named:
@@ -259,13 +271,7 @@ def _repeats(token: TimingToken, env: Env) -> int | None:
         for text, times in _loops(token.node, env)
         if times and _passes(text) and not _WARM.search(text.split("\n")[0])
     ]
-    named = [
-        value
-        for name, value in env.names.items()
-        if _REPEATS_NAME.match(name) and _is_count(value)
-    ]
+    named = [value for name, value in env.names.items() if _REPEATS_NAME.match(name) and _is_count(value)]
     if found or named:
         return int(max([*found, *named]))
     return None
-
-

@@ -121,4 +121,3 @@ class TorchCalls:
         elif len(args) == 3 and isinstance(args[1], str):
             self.set_part(args[0], args[1])
         return None
-

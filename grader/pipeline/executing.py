@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +18,8 @@ from grader.settings import Settings
 
 VALUE_CHARS = 2000
 BESIDE_BYTES = 64 << 20
+PREFLIGHT = resources.files("grader.selfcheck").joinpath("preflight.py").read_bytes()
+"""Students import it from beside their notebook; a copy that was handed in takes its place."""
 NOT_BESIDE = (".ipynb", ".html", ".htm", ".zip")
 
 
@@ -103,7 +106,7 @@ def limits_of(materials: Materials, settings: Settings) -> Limits:
 
 def _job(task: Task) -> Job:
     root = PurePosixPath(task.chosen.path or "").parent
-    beside = {}
+    beside = {"preflight.py": PREFLIGHT}
     total = 0
     for name, data in task.files.items():
         path = PurePosixPath(name)

@@ -15,7 +15,6 @@ from grader.model.scorecard import Scorecard
 from grader.model.submission import Submission, file_stem
 from grader.workspace.files import canonical, read_artefact, sha256_of, write_artefact, write_atomic
 
-
 WORKSHEET = "worksheet.original.csv"
 
 

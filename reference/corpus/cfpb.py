@@ -82,11 +82,13 @@ def _chunks(path: Path) -> Iterator[pd.DataFrame]:
 
 
 def _enough(by_issue: dict[str, list[str]], selection: Selection) -> dict[str, list[str]]:
-    ranked = sorted(by_issue, key=lambda issue: (-len(by_issue[issue]), issue))[:selection.classes]
+    ranked = sorted(by_issue, key=lambda issue: (-len(by_issue[issue]), issue))[: selection.classes]
     kept = [issue for issue in ranked if len(by_issue[issue]) >= selection.least]
     if len(kept) < selection.classes:
-        raise RunError(f"Only {len(kept)} issues have at least {selection.least} different narratives; "
-                             f"{selection.classes} are asked for. Use a larger table or fewer classes.")
+        raise RunError(
+            f"Only {len(kept)} issues have at least {selection.least} different narratives; "
+            f"{selection.classes} are asked for. Use a larger table or fewer classes."
+        )
     return {issue: by_issue[issue] for issue in kept}
 
 
@@ -100,5 +102,5 @@ def _split(texts: list[str], selection: Selection) -> Iterator[tuple[str, list[s
     validation = max(1, round(len(texts) * selection.validation))
     test = max(1, round(len(texts) * selection.test))
     yield "validation", texts[:validation]
-    yield "test", texts[validation:validation + test]
-    yield "train", texts[validation + test:]
+    yield "test", texts[validation : validation + test]
+    yield "train", texts[validation + test :]

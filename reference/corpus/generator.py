@@ -137,7 +137,7 @@ class Corpus:
 
 def long_tail(names: list[str], total: int, *, top: tuple[int, ...], least: int) -> dict[str, int]:
     """Sizes per name (most frequent first): `top` as given, then a hyperbola down to `least`, `total` in all."""
-    rest = names[len(top):]
+    rest = names[len(top) :]
     left = total - sum(top) - least * len(rest)
     weights = [1 / (rank + 6) ** 1.6 for rank in range(len(rest))]
     tail = [least + int(left * weight / sum(weights)) for weight in weights]

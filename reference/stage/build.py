@@ -27,8 +27,10 @@ def build(folder: Path, *, diets: dict[str, pretrain.Diet], report: Report) -> d
     splits = data.generate(corpus)
     data.save(splits, folder / "data")
     shutil.rmtree(folder / "hub", ignore_errors=True)
-    made = {repo: _checkpoint(repo, folder / "hub", corpus, splits, diet=diets[repo], report=report)
-            for repo in (ENCODER, DECODER)}
+    made = {
+        repo: _checkpoint(repo, folder / "hub", corpus, splits, diet=diets[repo], report=report)
+        for repo in (ENCODER, DECODER)
+    }
     _write(folder / "true_size.json", truesize.table(), indent=None)
     provenance = {
         "schema": 1,
@@ -45,8 +47,9 @@ def build(folder: Path, *, diets: dict[str, pretrain.Diet], report: Report) -> d
     return provenance
 
 
-def _checkpoint(repo: str, hub: Path, corpus: Corpus, splits: data.Splits, *, diet: pretrain.Diet,
-                report: Report) -> dict[str, Any]:
+def _checkpoint(
+    repo: str, hub: Path, corpus: Corpus, splits: data.Splits, *, diet: pretrain.Diet, report: Report
+) -> dict[str, Any]:
     """Trains one stand-in and lays it down as a hub cache would; returns what to note about it."""
     tokenizer = tokenizers.TRAIN[repo]([row.text for row in splits.train], VOCABULARY)
     kind = stand_in(repo, vocab_size=tokenizer.get_vocab_size(), special=tokenizers.special_ids(repo, tokenizer))
@@ -61,8 +64,12 @@ def _checkpoint(repo: str, hub: Path, corpus: Corpus, splits: data.Splits, *, di
     model = pretrain.pretrain(kind, tokenizer, texts, diet=diet, progress=progress)
     _lay_down(model, tokenizer, kind, hub)
     last = losses[-100:]
-    return {"parameters": sum(p.numel() for p in model.parameters()), "pretraining": asdict(diet),
-            "texts_read": diet.steps * diet.batch, "final_loss": round(sum(last) / len(last), 4) if last else None}
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "pretraining": asdict(diet),
+        "texts_read": diet.steps * diet.batch,
+        "final_loss": round(sum(last) / len(last), 4) if last else None,
+    }
 
 
 def _lay_down(model: Any, tokenizer: Any, kind: Any, hub: Path) -> None:
@@ -74,6 +81,11 @@ def _lay_down(model: Any, tokenizer: Any, kind: Any, hub: Path) -> None:
     model.to(getattr(torch, kind.dtype)).save_pretrained(draft)
     _write(draft / "config.json", config_json(kind))
     tokenizers.save(kind.repo, tokenizer, draft)
+    _name_by_content(folder, draft)
+
+
+def _name_by_content(folder: Path, draft: Path) -> None:
+    """The snapshot of a hub cache: its revision is the hash of its files."""
     for file in draft.iterdir():
         file.chmod(0o644)  # safetensors writes 0600; in the sandbox an ordinary user reads the stage
     revision = _digest(sorted(draft.iterdir()))[:40]
@@ -99,8 +111,10 @@ def _inventory(folder: Path) -> dict[str, dict[str, Any]]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.parent != folder)
     files.append(folder / "true_size.json")
     return {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size,
-                                              "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
         for path in files
     }
 
@@ -109,17 +123,18 @@ def _readme(provenance: dict[str, Any]) -> str:
     rows = provenance["rows"]
     models = "\n".join(
         f"- `{repo}`: {made['parameters']:,} parameters, pre-trained on {made['texts_read']:,} generated texts"
-        for repo, made in provenance["models"].items())
+        for repo, made in provenance["models"].items()
+    )
     return f"""# The stage of week 3
 
 Made by `python -m reference stage`; do not edit. Mounted read-only where a notebook runs again without
 network or GPU.
 
 - `hub/`: a Hugging Face cache with two stand-in checkpoints. Architecture, depth, module names, dtype and
-  tokenizer behaviour are the originals'; width and vocabulary ({provenance['vocabulary']} tokens) are tiny.
+  tokenizer behaviour are the originals'; width and vocabulary ({provenance["vocabulary"]} tokens) are tiny.
 {models}
-- `data/`: generated complaints, 113 issues with a long tail: {rows['train']:,} for training, {rows['validation']} for
-  validation, {rows['test']} for testing. No real complaint is in it.
+- `data/`: generated complaints, 113 issues with a long tail: {rows["train"]:,} for training, {rows["validation"]} for
+  validation, {rows["test"]} for testing. No real complaint is in it.
 - `true_size.json`: names and shapes of all parameters of the two real models with 113 labels.
 - `provenance.json`: recipe, seeds, library versions, size and hash of every file.
 """

@@ -15,8 +15,10 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from reference.models import DECODER, ENCODER
 
 END = "<|endoftext|>"
-_QWEN_SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
-               r"|\s+(?!\S)|\s+")
+_QWEN_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+"
+)
 _QWEN_EXTRA = ["<|im_start|>", "<|im_end|>"]
 _BERT_SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
@@ -27,7 +29,8 @@ def decoder_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     tokenizer.normalizer = normalizers.NFC()
     split = pre_tokenizers.Split(Regex(_QWEN_SPLIT), behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     extra = [END, *_QWEN_EXTRA]
@@ -43,17 +46,23 @@ def encoder_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(texts, _trainer(vocab_size - len(_BERT_SPECIAL), []))
-    tokenizer.add_special_tokens([
-        AddedToken(token, special=True, normalized=False, lstrip=token == "[MASK]") for token in _BERT_SPECIAL])
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False, lstrip=token == "[MASK]") for token in _BERT_SPECIAL]
+    )
     ids = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids)
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ids
+    )
     return tokenizer
 
 
 def _trainer(vocab_size: int, special: list[str]) -> trainers.BpeTrainer:
-    return trainers.BpeTrainer(vocab_size=vocab_size, special_tokens=special, show_progress=False,
-                               initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+    return trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )
 
 
 TRAIN = {ENCODER: encoder_tokenizer, DECODER: decoder_tokenizer}
@@ -91,27 +100,44 @@ def save(repo: str, tokenizer: Tokenizer, folder: Path) -> None:
 
 def _added(tokenizer: Tokenizer, names: list[str], *, stripped: str = "") -> dict[str, Any]:
     return {
-        str(tokenizer.token_to_id(name)): {"content": name, "lstrip": name == stripped, "normalized": False,
-                                           "rstrip": False, "single_word": False, "special": True}
+        str(tokenizer.token_to_id(name)): {
+            "content": name,
+            "lstrip": name == stripped,
+            "normalized": False,
+            "rstrip": False,
+            "single_word": False,
+            "special": True,
+        }
         for name in names
     }
 
 
 def _decoder_config(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
-        "add_bos_token": False, "add_prefix_space": False,
+        "add_bos_token": False,
+        "add_prefix_space": False,
         "added_tokens_decoder": _added(tokenizer, [END, *_QWEN_EXTRA]),
-        "additional_special_tokens": _QWEN_EXTRA, "bos_token": None, "clean_up_tokenization_spaces": False,
-        "eos_token": END, "errors": "replace", "model_max_length": 32768, "pad_token": END,
-        "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer", "unk_token": None,
+        "additional_special_tokens": _QWEN_EXTRA,
+        "bos_token": None,
+        "clean_up_tokenization_spaces": False,
+        "eos_token": END,
+        "errors": "replace",
+        "model_max_length": 32768,
+        "pad_token": END,
+        "split_special_tokens": False,
+        "tokenizer_class": "Qwen2Tokenizer",
+        "unk_token": None,
     }
 
 
 def _encoder_config(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "added_tokens_decoder": _added(tokenizer, _BERT_SPECIAL, stripped="[MASK]"),
-        "clean_up_tokenization_spaces": True, "model_input_names": ["input_ids", "attention_mask"],
-        "model_max_length": 8192, "tokenizer_class": "PreTrainedTokenizerFast", **_map(),
+        "clean_up_tokenization_spaces": True,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": 8192,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **_map(),
     }
 
 

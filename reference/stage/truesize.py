@@ -16,7 +16,7 @@ def table() -> dict[str, Any]:
         "schema": 1,
         "labels": LABELS,
         "about": "Sequence classification models with 113 labels, built on the meta device from their configurations. "
-                 "'modules' holds the kinds that LoRA can adapt, with their weight's shape (out, in).",
+        "'modules' holds the kinds that LoRA can adapt, with their weight's shape (out, in).",
         "models": {repo: describe(kind) for repo, kind in TRUE_SIZE.items()},
     }
 

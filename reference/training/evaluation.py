@@ -28,7 +28,9 @@ def measure(truth: Sequence[int], predicted: Sequence[int], counts: Sequence[int
 def _tier(per_class: Any, counts: Sequence[int], least: int, most: int | None) -> dict[str, Any]:
     chosen = [f1 for f1, n in zip(per_class, counts, strict=True) if n >= least and (most is None or n <= most)]
     return {
-        "from": least, "to": most, "classes": len(chosen),
+        "from": least,
+        "to": most,
+        "classes": len(chosen),
         "macro_f1": round(float(np.mean(chosen)), 6) if chosen else None,
         "zero_f1_classes": sum(1 for f1 in chosen if f1 == 0),
     }

@@ -36,8 +36,12 @@ def time_model(model: Any, tokenizer: Any, texts: Sequence[str], *, max_length: 
 
 def time_batches(model: Any, batches: list[Any], method: Method) -> dict[str, Any]:
     """The same for batches that are ready."""
-    found = {"batch": method.batch, "repeats": method.repeats, "device": _device_name(model),
-             "unmerged": _timed(model, batches, method)}
+    found = {
+        "batch": method.batch,
+        "repeats": method.repeats,
+        "device": _device_name(model),
+        "unmerged": _timed(model, batches, method),
+    }
     if hasattr(model, "merge_and_unload"):
         merged = copy.deepcopy(model).merge_and_unload()
         found["merged"] = _timed(merged, batches, method)
@@ -47,21 +51,33 @@ def time_batches(model: Any, batches: list[Any], method: Method) -> dict[str, An
 def _batches(tokenizer: Any, texts: Sequence[str], max_length: int, method: Method, device: Any) -> list[Any]:
     rows = [texts[index % len(texts)] for index in range(method.batch * method.batches)]
     starts = range(0, len(rows), method.batch)
-    return [tokenizer(rows[start:start + method.batch], padding=True, truncation=True, max_length=max_length,
-                      return_tensors="pt").to(device) for start in starts]
+    return [
+        tokenizer(
+            rows[start : start + method.batch],
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            return_tensors="pt",
+        ).to(device)
+        for start in starts
+    ]
 
 
 def _timed(model: Any, batches: list[Any], method: Method) -> dict[str, float]:
     model.eval()
     with torch.inference_mode():
-        for batch in batches[:method.warmup]:
+        for batch in batches[: method.warmup]:
             model(**batch)
         seconds = [_once(model, batches) for _ in range(method.repeats)]
     examples = method.batch * len(batches)
     each = [1000 * value / examples for value in seconds]
     middle = statistics.median(each)
-    return {"ms_per_example": round(middle, 4), "spread_ms": round(max(each) - min(each), 4),
-            "examples_per_second": round(1000 / middle, 2), "backlog_minutes": round(middle * BACKLOG / 60_000, 2)}
+    return {
+        "ms_per_example": round(middle, 4),
+        "spread_ms": round(max(each) - min(each), 4),
+        "examples_per_second": round(1000 / middle, 2),
+        "backlog_minutes": round(middle * BACKLOG / 60_000, 2),
+    }
 
 
 def _once(model: Any, batches: list[Any]) -> float:

@@ -25,8 +25,7 @@ def tokenizer(config: RunConfig) -> Any:
 
 def classifier(config: RunConfig, labels: int, pad_token_id: int) -> Any:
     """The model in float32, with its adapter if the run has one."""
-    model = AutoModelForSequenceClassification.from_pretrained(
-        config.model, num_labels=labels, dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(config.model, num_labels=labels, dtype=torch.float32)
     model.config.pad_token_id = pad_token_id
     if config.pooling == "last_position":
         model.forward = _LastPosition(model)
@@ -37,9 +36,17 @@ def adapted(model: Any, lora: Lora) -> Any:
     """`model` with the adapter; without a head named, the head stays as it was drawn."""
     task = TaskType.SEQ_CLS if lora.head else None
     saved = [lora.head] if lora.head else None
-    return get_peft_model(model, LoraConfig(
-        task_type=task, r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=list(lora.targets),
-        modules_to_save=saved))
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type=task,
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            target_modules=list(lora.targets),
+            modules_to_save=saved,
+        ),
+    )
 
 
 def counts(model: Any) -> dict[str, int]:

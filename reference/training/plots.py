@@ -35,8 +35,10 @@ def tiers(results: dict[str, dict[str, Any]], path: Path) -> None:
         axes.bar(places, heights, width, label=name, color=COLOURS.get(name))
     first = next(iter(results.values()))["quality"]["tiers"]
     middle = 0.4 - width / 2
-    axes.set_xticks([place + middle for place in range(len(first))],
-                    [f"{name}\n{tier['classes']} classes" for name, tier in first.items()])
+    axes.set_xticks(
+        [place + middle for place in range(len(first))],
+        [f"{name}\n{tier['classes']} classes" for name, tier in first.items()],
+    )
     axes.set(ylabel="mean F1", title="F1 by number of training examples")
     axes.legend()
     _save(figure, path)

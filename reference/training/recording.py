@@ -39,13 +39,18 @@ def expected(results: dict[str, list[Result]], scale: str, *, made_by: str) -> d
     roles = {ROLES[name]: runs for name, runs in results.items() if name in ROLES}
     first = next(iter(roles.values()))[0]
     return {
-        "schema": 1, "scale": scale,
+        "schema": 1,
+        "scale": scale,
         "provenance": f"Measured by {made_by}: {max(len(runs) for runs in roles.values())} seeds, {first['device']}.",
         "method": METHOD,
         "recorded": {
-            "made_by": made_by, "level": LEVEL,
+            "made_by": made_by,
+            "level": LEVEL,
             "seeds": {role: [run["seed"] for run in runs] for role, runs in roles.items()},
-            "versions": first["versions"], "device": first["device"], "commit": first["commit"], "data": first["data"],
+            "versions": first["versions"],
+            "device": first["device"],
+            "commit": first["commit"],
+            "data": first["data"],
             "configs": {role: runs[0]["config"] for role, runs in roles.items()},
         },
         "metrics": {role: quality(runs) for role, runs in roles.items()},
@@ -60,22 +65,32 @@ def quality(runs: list[Result]) -> dict[str, Any]:
     """Intervals of the headline metrics."""
     classes = len(runs[0]["quality"]["per_class_f1"])
     return {
-        name: interval([run["quality"][name] for run in runs], least=least, most=min(most, classes),
-                       whole=name == "zero_f1_classes")
+        name: interval(
+            [run["quality"][name] for run in runs],
+            least=least,
+            most=min(most, classes),
+            whole=name == "zero_f1_classes",
+        )
         for name, (least, most) in _LIMITS.items()
     }
 
 
 def outside(result: Result, metrics: dict[str, Any]) -> list[str]:
     """The headline metrics of one run that lie outside their recorded range."""
-    return [name for name, found in metrics.items()
-            if found["low"] is not None and not found["low"] <= result["quality"][name] <= found["high"]]
+    return [
+        name
+        for name, found in metrics.items()
+        if found["low"] is not None and not found["low"] <= result["quality"][name] <= found["high"]
+    ]
 
 
 def _tiers(runs: list[Result]) -> dict[str, Any]:
     names = [name for name, tier in runs[0]["quality"]["tiers"].items() if tier["macro_f1"] is not None]
-    return {name: interval([run["quality"]["tiers"][name]["macro_f1"] for run in runs], least=0, most=1)
-            | {"classes": runs[0]["quality"]["tiers"][name]["classes"]} for name in names}
+    return {
+        name: interval([run["quality"]["tiers"][name]["macro_f1"] for run in runs], least=0, most=1)
+        | {"classes": runs[0]["quality"]["tiers"][name]["classes"]}
+        for name in names
+    }
 
 
 def _latency(roles: dict[str, list[Result]]) -> dict[str, Any]:

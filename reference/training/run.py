@@ -74,11 +74,18 @@ def _run(order: Order, tables: Tables, folder: Path) -> dict[str, Any]:
     texts = list(tables.test["text"])
     speed = latency.time_model(prepared.model, tokenizer, texts, max_length=config.max_length, method=order.method)
     return {
-        "schema": 1, "scale": order.scale, "seed": order.seed, "config": _plain(config),
+        "schema": 1,
+        "scale": order.scale,
+        "seed": order.seed,
+        "config": _plain(config),
         "data": {"sha256": tables.digest, "train": len(tables.train), "test": len(texts)},
         "quality": evaluation.measure(list(tables.test["label"]), predicted, tables.counts),
-        "latency": speed, "parameters": models.counts(prepared.model), "training_seconds": round(seconds, 1),
-        "training_memory_gib": _peak_memory(), "log": [_slim(entry) for entry in log], **provenance(),
+        "latency": speed,
+        "parameters": models.counts(prepared.model),
+        "training_seconds": round(seconds, 1),
+        "training_memory_gib": _peak_memory(),
+        "log": [_slim(entry) for entry in log],
+        **provenance(),
     }
 
 
@@ -91,8 +98,14 @@ def provenance() -> dict[str, Any]:
 def _commit() -> str | None:
     """The checkout's commit; null outside one."""
     try:
-        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True,
-                               check=True, timeout=10)
+        asked = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return asked.stdout.strip()

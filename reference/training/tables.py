@@ -36,7 +36,8 @@ def load(folder: Path) -> Tables:
     """Reads `<part>.parquet` and labels.json from `folder`."""
     if not (folder / "labels.json").is_file():
         raise RunError(
-            f"{folder} holds no labels.json. Make it with `python -m reference stage` or `python -m reference data`.")
+            f"{folder} holds no labels.json. Make it with `python -m reference stage` or `python -m reference data`."
+        )
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     parts = {part: _read(folder / f"{part}.parquet", len(labels)) for part in PARTS}
     return Tables(**parts, labels=labels, digest=_digest(parts, labels))

@@ -23,7 +23,9 @@ class WeightedTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self._weights = weights
 
-    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
         """The weighted mean over the batch."""
         labels = inputs.pop("labels")
         outputs = model(**inputs)
@@ -38,7 +40,8 @@ def prepare(config: RunConfig, tables: Tables, *, seed: int, folder: Path) -> tu
     tokenizer = models.tokenizer(config)
     model = models.classifier(config, len(tables.labels), tokenizer.pad_token_id)
     common = {
-        "model": model, "args": arguments(config, seed=seed, folder=folder),
+        "model": model,
+        "args": arguments(config, seed=seed, folder=folder),
         "train_dataset": tokenised(tables.train, tokenizer, config.max_length),
         "eval_dataset": tokenised(tables.validation, tokenizer, config.max_length),
         "data_collator": DataCollatorWithPadding(tokenizer),
@@ -52,12 +55,25 @@ def prepare(config: RunConfig, tables: Tables, *, seed: int, folder: Path) -> tu
 def arguments(config: RunConfig, *, seed: int, folder: Path) -> TrainingArguments:
     """fp16 where there is a GPU, as the course asks; a bar with the time left on a terminal."""
     return TrainingArguments(
-        output_dir=str(folder / "checkpoints"), seed=seed, data_seed=seed, num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch, per_device_eval_batch_size=64, learning_rate=config.learning_rate,
-        warmup_steps=config.warmup, weight_decay=config.weight_decay, fp16=torch.cuda.is_available(),
-        gradient_checkpointing=config.gradient_checkpointing, eval_strategy="epoch", save_strategy="epoch",
-        save_total_limit=1, logging_steps=25, report_to="none", label_names=["labels"],
-        disable_tqdm=not sys.stderr.isatty())
+        output_dir=str(folder / "checkpoints"),
+        seed=seed,
+        data_seed=seed,
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch,
+        per_device_eval_batch_size=64,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        fp16=torch.cuda.is_available(),
+        gradient_checkpointing=config.gradient_checkpointing,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        logging_steps=25,
+        report_to="none",
+        label_names=["labels"],
+        disable_tqdm=not sys.stderr.isatty(),
+    )
 
 
 def train(trainer: Trainer, folder: Path) -> list[dict[str, Any]]:

@@ -47,12 +47,21 @@ class Trial:
 def run(trial: Trial) -> dict[str, Any]:
     """Both models, and the decoder's times over the encoder's."""
     made = {repo: one(repo, trial) for repo in (ENCODER, DECODER)}
-    ratios = {state: round(made[DECODER]["latency"][state]["ms_per_example"]
-                           / made[ENCODER]["latency"][state]["ms_per_example"], 3) for state in ("unmerged", "merged")}
-    return {"schema": 1, "about": "true size, random weights: no statement about quality", "trial": asdict(trial),
-            "device": torch.cuda.get_device_name() if trial.device == "cuda" else platform.processor() or "cpu",
-            "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
-            "models": made, "decoder_over_encoder": ratios}
+    ratios = {
+        state: round(
+            made[DECODER]["latency"][state]["ms_per_example"] / made[ENCODER]["latency"][state]["ms_per_example"], 3
+        )
+        for state in ("unmerged", "merged")
+    }
+    return {
+        "schema": 1,
+        "about": "true size, random weights: no statement about quality",
+        "trial": asdict(trial),
+        "device": torch.cuda.get_device_name() if trial.device == "cuda" else platform.processor() or "cpu",
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+        "models": made,
+        "decoder_over_encoder": ratios,
+    }
 
 
 def one(repo: str, trial: Trial) -> dict[str, Any]:
@@ -62,8 +71,12 @@ def one(repo: str, trial: Trial) -> dict[str, Any]:
     if trial.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     seconds = _train(model, trial)
-    found = {"parameters": models.counts(model), "seconds_per_step": round(seconds, 4),
-             "training_memory_gib": _peak(trial), "latency": _latency(model, trial)}
+    found = {
+        "parameters": models.counts(model),
+        "seconds_per_step": round(seconds, 4),
+        "training_memory_gib": _peak(trial),
+        "latency": _latency(model, trial),
+    }
     del model
     if trial.device == "cuda":
         torch.cuda.empty_cache()

@@ -39,7 +39,10 @@ E, D = "encoder", "decoder"
         ([timed(None, where=CODE)], "not_assessed"),
         ([timed(None, where=CODE), printed(E)], "not_assessed"),
         ([timed(None, where=CODE), printed(E), printed(D)], "passed"),
-        ([timed(E, gpu=None, waits=False), timed(D, gpu=None, waits=False), Environment(**PRINTED, gpu="Tesla T4")], "partial"),
+        (
+            [timed(E, gpu=None, waits=False), timed(D, gpu=None, waits=False), Environment(**PRINTED, gpu="Tesla T4")],
+            "partial",
+        ),
         ([timed(E, where=CODE), timed(D, size=1, where=CODE), timed(D, size=None, where=CODE)], "passed"),
         ([], "not_assessed"),
     ],

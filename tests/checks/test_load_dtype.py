@@ -52,7 +52,14 @@ def environment(**known):
         ([loaded("float32", where=CODE, trained=True, cast="float16")], "failed"),
         ([loaded("bfloat16", where=PRINTED), loaded("float32", where=CODE, trained=True)], "passed"),
         ([loaded("bfloat16", where=PRINTED)], "not_assessed"),
-        ([loaded("bfloat16", where=PRINTED), loaded("bfloat16", where=CODE, trained=False), loaded(None, given=False, where=CODE, trained=True)], "not_assessed"),
+        (
+            [
+                loaded("bfloat16", where=PRINTED),
+                loaded("bfloat16", where=CODE, trained=False),
+                loaded(None, given=False, where=CODE, trained=True),
+            ],
+            "not_assessed",
+        ),
         ([loaded(None, given=True, where=CODE)], "not_assessed"),
         ([loaded(None, given=False, where=CODE), environment(transformers="4.48")], "passed"),
         ([], "not_assessed"),

@@ -89,5 +89,7 @@ def letter(number: int) -> str:
 
 
 def test_outputs_of_the_practice_models_are_not_held_against_real_runs() -> None:
-    cell = code("show()", "trainable params: 89,632 || all params: 366,688 || trainable%: 24.4437\nDecoder accuracy: 0.2\n")
+    cell = code(
+        "show()", "trainable params: 89,632 || all params: 366,688 || trainable%: 24.4437\nDecoder accuracy: 0.2\n"
+    )
     assert answer(cell).verdict == "not_assessed"

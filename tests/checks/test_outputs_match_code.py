@@ -81,7 +81,11 @@ def test_a_wrapper_that_adds_no_head_explains_a_count_without_it() -> None:
 def test_what_the_dry_runs_stand_in_trains_is_no_contradiction() -> None:
     shown = case(code(LOAD.format(r=16, targets=QKVO), "decoder trainable parameters: 58,016\n", count=1))
     assert outputs_match_code(shown, CheckOptions()).verdict == "failed"
-    ran = Trainable(source="dry_run", model="decoder", names=(("base_model.model.score.modules_to_save.default.weight", (113, 512)), ("a.lora_A", (16, 10))))
+    ran = Trainable(
+        source="dry_run",
+        model="decoder",
+        names=(("base_model.model.score.modules_to_save.default.weight", (113, 512)), ("a.lora_A", (16, 10))),
+    )
     seen = Observations(items=(*shown.seen.items, ran))
     assert outputs_match_code(shown.model_copy(update={"seen": seen}), CheckOptions()).verdict == "passed"
 
@@ -92,4 +96,7 @@ def test_a_second_run_with_another_configuration_explains_its_count() -> None:
 
 
 def test_counts_of_an_unnamed_model_are_not_judged() -> None:
-    assert answer(code("a()", LINE.format(count=1), count=1), code(LOAD.format(r=16, targets=QKVO), count=2)).verdict == "passed"
+    assert (
+        answer(code("a()", LINE.format(count=1), count=1), code(LOAD.format(r=16, targets=QKVO), count=2)).verdict
+        == "passed"
+    )

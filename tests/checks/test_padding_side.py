@@ -67,8 +67,20 @@ def test_the_code_says_left_but_the_batches_are_right():
         ([PaddingSet(**CODE, model="decoder", side="left")], "passed"),
         ([PaddingSet(**CODE, model="decoder", side="right", fed=True)], "failed"),
         ([PaddingSet(**CODE, model="decoder", side="right")], "not_assessed"),
-        ([PaddingSet(**CODE, model="decoder", side="left"), PaddingSet(**CODE, model="decoder", side="both", by_hand=True)], "not_assessed"),
-        ([PaddingSet(**CODE, model="decoder", side="left"), PaddingSet(**CODE, model="decoder", side="right", explicit=False)], "not_assessed"),
+        (
+            [
+                PaddingSet(**CODE, model="decoder", side="left"),
+                PaddingSet(**CODE, model="decoder", side="both", by_hand=True),
+            ],
+            "not_assessed",
+        ),
+        (
+            [
+                PaddingSet(**CODE, model="decoder", side="left"),
+                PaddingSet(**CODE, model="decoder", side="right", explicit=False),
+            ],
+            "not_assessed",
+        ),
         ([PaddingSet(**CODE, model="decoder", side="right", explicit=False)], "not_assessed"),
         (
             [PaddingSet(**CODE, model="decoder", side="right"), PaddingSet(**CODE, model="decoder", side="left")],

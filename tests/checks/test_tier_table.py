@@ -15,7 +15,8 @@ ONE = "               encoder_f1\nrare (4-27)          0.01\ncommon (500+)      
 OTHER = ONE.replace("encoder", "decoder")
 UNNAMED = "                 f1_x   f1_y\nrare (4-27)      0.01   0.06\ncommon (500+)    0.55   0.56\n"
 CLASSES = "class                    encoder_f1  decoder_f1\n" + "\n".join(
-    f"{name:<25}      0.10        0.20" for name in ("Late fee", "Rewards", "Closing an account", "Fraud alert", "Other fees", "Payoff")
+    f"{name:<25}      0.10        0.20"
+    for name in ("Late fee", "Rewards", "Closing an account", "Fraud alert", "Other fees", "Payoff")
 )
 MEMO = "| tier | encoder F1 | decoder F1 |\n|---|---|---|\n| rare (<28) | 0.01 | 0.05 |\n| common | 0.5 | 0.5 |"
 PICTURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}

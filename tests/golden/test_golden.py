@@ -40,7 +40,9 @@ def test_there_are_at_least_twelve_with_both_forms() -> None:
 def test_nothing_is_failed_that_was_not_agreed(sample: Sample, graded: dict[str, Graded]) -> None:
     findings = graded[sample.participant].judgement.findings.findings
     agreed = sample.expect.get("findings") or {}
-    wrong = [name for name, found in findings.items() if found.verdict == "failed" and agreed.get(name, "passed") != "failed"]
+    wrong = [
+        name for name, found in findings.items() if found.verdict == "failed" and agreed.get(name, "passed") != "failed"
+    ]
     assert wrong == [] or sample.name == "14-starter"
     assert [name for name, found in findings.items() if found.verdict == "crashed"] == []
 

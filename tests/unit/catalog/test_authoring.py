@@ -15,8 +15,15 @@ def notebook(*cells: dict) -> dict:
 
 
 def code(source: str | list[str], **more: object) -> dict:
-    return {"cell_type": "code", "id": "c", "metadata": {}, "execution_count": 3, "outputs": [{"output_type": "stream"}],
-            "source": source, **more}
+    return {
+        "cell_type": "code",
+        "id": "c",
+        "metadata": {},
+        "execution_count": 3,
+        "outputs": [{"output_type": "stream"}],
+        "source": source,
+        **more,
+    }
 
 
 def text(source: str, **more: object) -> dict:
@@ -47,10 +54,15 @@ def test_the_prompt_stands_where_the_mark_stood():
     assert starter_of(code(source)) == "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
 
 
-@pytest.mark.parametrize("begin, end", [
-    ("### BEGIN SOLUTION", "### END SOLUTION"), ("# BEGIN SOLUTION", "# END SOLUTION"),
-    ("<!-- BEGIN SOLUTION -->", "<!-- END SOLUTION -->"), ("#BEGIN SOLUTION  ", "## END SOLUTION"),
-])
+@pytest.mark.parametrize(
+    "begin, end",
+    [
+        ("### BEGIN SOLUTION", "### END SOLUTION"),
+        ("# BEGIN SOLUTION", "# END SOLUTION"),
+        ("<!-- BEGIN SOLUTION -->", "<!-- END SOLUTION -->"),
+        ("#BEGIN SOLUTION  ", "## END SOLUTION"),
+    ],
+)
 def test_text_answers_are_marked_in_any_known_way(begin, end):
     assert starter_of(text(f"## Memo\n{begin}\nsecret\n{end}")) == "## Memo\nYOUR ANSWER HERE"
     assert solution_of(text(f"## Memo\n{begin}\nsecret\n{end}")) == "## Memo\nsecret"
@@ -83,14 +95,17 @@ def test_a_solution_without_prompt_leaves_nothing():
     assert starter_of(code("a\n# BEGIN SOLUTION NO PROMPT\nb\n# END SOLUTION\nc")) == "a\nc"
 
 
-@pytest.mark.parametrize("line, starter, solution", [
-    ("x = 5  # SOLUTION", "x = ...", "x = 5"),
-    ("    return x + 1 # SOLUTION", "    return ...", "    return x + 1"),
-    ("total += 5 # SOLUTION", "total += ...", "total += 5"),
-    ("print(x == 5) # SOLUTION", "...", "print(x == 5)"),
-    ("    a[i], b = f(k=1)  # SOLUTION", "    a[i], b = ...", "    a[i], b = f(k=1)"),
-    ("keep = 1  # the SOLUTION is below", "keep = 1  # the SOLUTION is below", "keep = 1  # the SOLUTION is below"),
-])
+@pytest.mark.parametrize(
+    "line, starter, solution",
+    [
+        ("x = 5  # SOLUTION", "x = ...", "x = 5"),
+        ("    return x + 1 # SOLUTION", "    return ...", "    return x + 1"),
+        ("total += 5 # SOLUTION", "total += ...", "total += 5"),
+        ("print(x == 5) # SOLUTION", "...", "print(x == 5)"),
+        ("    a[i], b = f(k=1)  # SOLUTION", "    a[i], b = ...", "    a[i], b = f(k=1)"),
+        ("keep = 1  # the SOLUTION is below", "keep = 1  # the SOLUTION is below", "keep = 1  # the SOLUTION is below"),
+    ],
+)
 def test_one_line_solutions(line, starter, solution):
     assert (starter_of(code(line)), solution_of(code(line))) == (starter, solution)
 
@@ -117,8 +132,10 @@ def test_widget_state_does_not_leak_into_the_starter():
 
 
 def test_pictures_of_a_removed_answer_do_not_travel():
-    cell = text("![a](attachment:a.png)\n### BEGIN SOLUTION\n![b](attachment:b.png)\n### END SOLUTION",
-                attachments={"a.png": {"image/png": "A"}, "b.png": {"image/png": "B"}})
+    cell = text(
+        "![a](attachment:a.png)\n### BEGIN SOLUTION\n![b](attachment:b.png)\n### END SOLUTION",
+        attachments={"a.png": {"image/png": "A"}, "b.png": {"image/png": "B"}},
+    )
     assert build_starter(notebook(cell))["cells"][0]["attachments"] == {"a.png": {"image/png": "A"}}
     assert len(build_solution(notebook(cell))["cells"][0]["attachments"]) == 2
 
@@ -141,14 +158,17 @@ def test_the_source_itself_is_left_alone():
     assert source == before
 
 
-@pytest.mark.parametrize("broken, says", [
-    ("### BEGIN SOLUTION\nx", "BEGIN SOLUTION has no END SOLUTION"),
-    ("x\n### END SOLUTION", "has no beginning"),
-    ("### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION", "inside SOLUTION"),
-    ("### BEGIN SOLUTION\n### END HIDDEN TESTS", "inside SOLUTION"),
-    ('""" # BEGIN PROMPT\nx', "BEGIN PROMPT has no END PROMPT"),
-    ("### BEGIN SOLUTION please\nx\n### END SOLUTION", "has no beginning"),
-])
+@pytest.mark.parametrize(
+    "broken, says",
+    [
+        ("### BEGIN SOLUTION\nx", "BEGIN SOLUTION has no END SOLUTION"),
+        ("x\n### END SOLUTION", "has no beginning"),
+        ("### BEGIN SOLUTION\n### BEGIN SOLUTION\n### END SOLUTION", "inside SOLUTION"),
+        ("### BEGIN SOLUTION\n### END HIDDEN TESTS", "inside SOLUTION"),
+        ('""" # BEGIN PROMPT\nx', "BEGIN PROMPT has no END PROMPT"),
+        ("### BEGIN SOLUTION please\nx\n### END SOLUTION", "has no beginning"),
+    ],
+)
 def test_marks_that_do_not_pair_are_refused_with_their_place(broken, says):
     for build in (build_starter, build_solution):
         with pytest.raises(CourseError, match=says) as refused:

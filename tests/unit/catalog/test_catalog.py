@@ -68,7 +68,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str, li
 
 @pytest.mark.parametrize("text", ["", "- a\n", "a: [", "a: !!python/object:os.system {}", "\x00"])
 def test_a_file_that_is_no_mapping_is_an_error_of_the_course(tmp_path: Path, text: str) -> None:
-    with pytest.raises(CourseError, match="r.yaml"):
+    with pytest.raises(CourseError, match=r"r.yaml"):
         load_rubric(write(tmp_path / "r.yaml", text))
 
 

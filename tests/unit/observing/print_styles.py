@@ -72,7 +72,9 @@ def _names(style: int) -> dict[Key, str]:
     return {key: names[style % len(names)] for key, names in NAMES.items()}
 
 
-def _frame(data: Results, style: int, columns: tuple[str, str, str] = ("accuracy", "macro_f1", "zero_f1")) -> pd.DataFrame:
+def _frame(
+    data: Results, style: int, columns: tuple[str, str, str] = ("accuracy", "macro_f1", "zero_f1")
+) -> pd.DataFrame:
     names = _names(style)
     rows = {names[key]: [found[metric] for metric in METRICS] for key, found in data.items()}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(columns))
@@ -81,13 +83,19 @@ def _frame(data: Results, style: int, columns: tuple[str, str, str] = ("accuracy
 
 def one_line(data: Results, style: int) -> Shown:
     names = _names(style)
-    lines = [f"{names[key]} accuracy: {v['accuracy']} | macro-F1: {v['macro_f1']} | zero-F1 classes: {v['zero_f1_classes']}" for key, v in data.items()]
+    lines = [
+        f"{names[key]} accuracy: {v['accuracy']} | macro-F1: {v['macro_f1']} | zero-F1 classes: {v['zero_f1_classes']}"
+        for key, v in data.items()
+    ]
     return Shown().code("report(models)", "\n".join(lines) + "\n")
 
 
 def short_equals(data: Results, style: int) -> Shown:
     names = _names(style)
-    lines = [f"[{names[key]}] acc={v['accuracy']}, macro_f1={v['macro_f1']}, n_zero={v['zero_f1_classes']}" for key, v in data.items()]
+    lines = [
+        f"[{names[key]}] acc={v['accuracy']}, macro_f1={v['macro_f1']}, n_zero={v['zero_f1_classes']}"
+        for key, v in data.items()
+    ]
     return Shown().code("for m in models: show(m)", "\n".join(lines))
 
 
@@ -121,13 +129,19 @@ def per_cent(data: Results, style: int) -> Shown:
 
 def per_cent_without_sign(data: Results, style: int) -> Shown:
     names = _names(style)
-    lines = [f"{names[key]} -> Acc: {v['accuracy'] * 100:.2f} MacroF1: {v['macro_f1'] * 100:.2f} Zeros: {v['zero_f1_classes']}" for key, v in data.items()]
+    lines = [
+        f"{names[key]} -> Acc: {v['accuracy'] * 100:.2f} MacroF1: {v['macro_f1'] * 100:.2f} Zeros: {v['zero_f1_classes']}"
+        for key, v in data.items()
+    ]
     return Shown().code("report()", "\n".join(lines))
 
 
 def numbers_before_words(data: Results, style: int) -> Shown:
     names = _names(style)
-    lines = [f"{names[key]}: {v['accuracy']} accuracy, {v['macro_f1']} macro F1, {v['zero_f1_classes']} zero-F1 classes" for key, v in data.items()]
+    lines = [
+        f"{names[key]}: {v['accuracy']} accuracy, {v['macro_f1']} macro F1, {v['zero_f1_classes']} zero-F1 classes"
+        for key, v in data.items()
+    ]
     return Shown().code("report()", "\n".join(lines))
 
 
@@ -135,7 +149,9 @@ def dictionary_lines(data: Results, style: int) -> Shown:
     shown = Shown()
     for key, v in data.items():
         name = {"encoder": "enc", "decoder": "dec"}[key[0]] + ("_weighted" if key[1] else "")
-        shown.code(f"{name}_metrics = {name}_trainer.evaluate(test_ds)\n{name}_metrics", {"text/plain": repr(_evaluated(v))})
+        shown.code(
+            f"{name}_metrics = {name}_trainer.evaluate(test_ds)\n{name}_metrics", {"text/plain": repr(_evaluated(v))}
+        )
     return shown
 
 
@@ -201,12 +217,17 @@ def frame_long(data: Results, style: int) -> Shown:
 
 def frame_narrow_terminal(data: Results, style: int) -> Shown:
     with pd.option_context("display.width", 45, "display.max_columns", None):
-        return Shown().code("print(df)", str(_frame(data, style, ("test_accuracy", "test_macro_f1", "number_of_zero_f1"))))
+        return Shown().code(
+            "print(df)", str(_frame(data, style, ("test_accuracy", "test_macro_f1", "number_of_zero_f1")))
+        )
 
 
 def markdown_table(data: Results, style: int) -> Shown:
     head = "| Model | Accuracy | Macro F1 | Zero-F1 classes |\n|---|---:|---:|---:|\n"
-    rows = [f"| {name} | {data[key]['accuracy']} | {data[key]['macro_f1']} | {data[key]['zero_f1_classes']} |" for key, name in _names(style).items()]
+    rows = [
+        f"| {name} | {data[key]['accuracy']} | {data[key]['macro_f1']} | {data[key]['zero_f1_classes']} |"
+        for key, name in _names(style).items()
+    ]
     return Shown().code("print(table)", head + "\n".join(rows))
 
 
@@ -245,8 +266,18 @@ def tab_separated(data: Results, style: int) -> Shown:
 
 def runs_under_a_heading(data: Results, style: int) -> Shown:
     rows = {"encoder": ("encoder", None), "unweighted": ("decoder", None), "class-weighted": ("decoder", "weighted")}
-    shown = Shown().markdown("## Encoder").code("report(m)", f"accuracy {data['encoder', None]['accuracy']}, macro F1 {data['encoder', None]['macro_f1']}, zeros: {data['encoder', None]['zero_f1_classes']}")
-    frame = pd.DataFrame({name: [data[key][metric] for metric in METRICS] for name, key in rows.items() if key[0] == "decoder"}, index=["accuracy", "macro F1", "zero-F1 classes"]).T
+    shown = (
+        Shown()
+        .markdown("## Encoder")
+        .code(
+            "report(m)",
+            f"accuracy {data['encoder', None]['accuracy']}, macro F1 {data['encoder', None]['macro_f1']}, zeros: {data['encoder', None]['zero_f1_classes']}",
+        )
+    )
+    frame = pd.DataFrame(
+        {name: [data[key][metric] for metric in METRICS] for name, key in rows.items() if key[0] == "decoder"},
+        index=["accuracy", "macro F1", "zero-F1 classes"],
+    ).T
     return shown.markdown("## Decoder: does weighting help?").code("compare(runs)", {"text/html": frame.to_html()})
 
 
@@ -273,7 +304,10 @@ def headings_above(data: Results, style: int) -> Shown:
     for key, name in _names(style).items():
         v = data[key]
         shown.markdown(f"## {name}")
-        shown.code("show(run())", f"Accuracy: {v['accuracy']}\nMacro F1: {v['macro_f1']}\nZero-F1 classes: {v['zero_f1_classes']}\n")
+        shown.code(
+            "show(run())",
+            f"Accuracy: {v['accuracy']}\nMacro F1: {v['macro_f1']}\nZero-F1 classes: {v['zero_f1_classes']}\n",
+        )
     return shown
 
 
@@ -283,7 +317,9 @@ def names_only_in_code(data: Results, style: int) -> Shown:
         name = ("wdec" if key[1] else key[0][:3]) if style % 2 else "_".join(filter(None, key))
         name = name.replace("wdec", "weighted_decoder")
         source = f'print(f"Accuracy: {{{name}_res[\'accuracy\']:.4f}}")\nprint(f"Macro F1: {{{name}_res[\'macro_f1\']:.4f}}")\nprint("Zero:", {name}_res["n_zero_f1"])'
-        shown.code(source, f"Accuracy: {v['accuracy']:.4f}\nMacro F1: {v['macro_f1']:.4f}\nZero: {v['zero_f1_classes']}\n")
+        shown.code(
+            source, f"Accuracy: {v['accuracy']:.4f}\nMacro F1: {v['macro_f1']:.4f}\nZero: {v['zero_f1_classes']}\n"
+        )
     return shown
 
 
@@ -292,7 +328,9 @@ def names_in_one_cell_of_code(data: Results, style: int) -> Shown:
     for key, v in data.items():
         name = "_".join(filter(None, key))
         source += f'print(f"Accuracy: {{{name}["accuracy"]:.4f}}  Macro F1: {{{name}["macro_f1"]:.4f}}  Zero F1 classes: {{{name}["zero"]}}")\n'
-        text += f"Accuracy: {v['accuracy']:.4f}  Macro F1: {v['macro_f1']:.4f}  Zero F1 classes: {v['zero_f1_classes']}\n"
+        text += (
+            f"Accuracy: {v['accuracy']:.4f}  Macro F1: {v['macro_f1']:.4f}  Zero F1 classes: {v['zero_f1_classes']}\n"
+        )
     return Shown().code(source, text)
 
 
@@ -313,7 +351,14 @@ def through_variables(data: Results, style: int) -> Shown:
 def series(data: Results, style: int) -> Shown:
     shown = Shown()
     for key, name in _names(style).items():
-        frame = pd.Series({"accuracy": data[key]["accuracy"], "macro_f1": data[key]["macro_f1"], "zero_f1": data[key]["zero_f1_classes"]}, name=name)
+        frame = pd.Series(
+            {
+                "accuracy": data[key]["accuracy"],
+                "macro_f1": data[key]["macro_f1"],
+                "zero_f1": data[key]["zero_f1_classes"],
+            },
+            name=name,
+        )
         shown.code("scores", {"text/plain": str(frame)})
     return shown
 
@@ -365,7 +410,9 @@ def styled_frame(data: Results, style: int) -> Shown:
         for key, name in _names(style).items()
     )
     html = f'<style>#T_1 {{color: red}}</style><table id="T_1"><thead><tr><th class="blank">&nbsp;</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return Shown().code("df.style.format(precision=4)", {"text/html": html, "text/plain": "<pandas.io.formats.style.Styler at 0x7f>"})
+    return Shown().code(
+        "df.style.format(precision=4)", {"text/html": html, "text/plain": "<pandas.io.formats.style.Styler at 0x7f>"}
+    )
 
 
 STYLES: tuple[Callable[[Results, int], Shown], ...] = (

@@ -48,7 +48,12 @@ def observed(kind: type[Observation], source: str, *texts: str) -> list[Any]:
 )  # fmt: skip
 def test_versions_and_hardware_are_read(source: str, text: str, expected: dict[str, str]) -> None:
     found = observed(Environment, source, text)
-    shown = {name: getattr(item, name) for item in found for name in ("transformers", "peft", "torch", "gpu") if getattr(item, name)}
+    shown = {
+        name: getattr(item, name)
+        for item in found
+        for name in ("transformers", "peft", "torch", "gpu")
+        if getattr(item, name)
+    }
     assert shown == expected
 
 
@@ -70,7 +75,12 @@ def test_versions_that_were_not_in_use_are_not_taken(text: str) -> None:
     [
         ("print(decoder_tokenizer.padding_side)", "padding side: left\n", "decoder", "left"),
         ("show()", "Encoder tokenizer padding_side = 'right'\n", "encoder", "right"),
-        ("tok", "Qwen2TokenizerFast(name_or_path='Qwen/Qwen2.5-0.5B', vocab_size=151643, padding_side='left')", "decoder", "left"),
+        (
+            "tok",
+            "Qwen2TokenizerFast(name_or_path='Qwen/Qwen2.5-0.5B', vocab_size=151643, padding_side='left')",
+            "decoder",
+            "left",
+        ),
         ("show()", "padding_side: right", None, "right"),
     ],
 )
@@ -89,7 +99,14 @@ def test_a_printed_lora_configuration_is_read() -> None:
         "lora_alpha=32, modules_to_save=None, runtime_config=LoraRuntimeConfig(ephemeral_gpu_offload=False))"
     )
     found = observed(LoraConfigured, "print(decoder_config)", text)
-    expected = {"task_type": "SEQ_CLS", "peft_type": "LORA", "r": 16, "target_modules": ["q_proj", "v_proj"], "lora_alpha": 32, "modules_to_save": None}
+    expected = {
+        "task_type": "SEQ_CLS",
+        "peft_type": "LORA",
+        "r": 16,
+        "target_modules": ["q_proj", "v_proj"],
+        "lora_alpha": 32,
+        "modules_to_save": None,
+    }
     assert [(item.model, item.config) for item in found] == [("decoder", expected)]
 
 
@@ -158,7 +175,11 @@ def test_hostile_text_is_read_in_bounded_time_and_never_raises(text: str) -> Non
 
 @pytest.mark.parametrize("html", ["<table>" * 50_000, "<table>" + "<tr><td colspan=9999999>1</td></tr>" * 5_000, "<div>" * 100_000, "<table><tr><th>" + "&" * 100_000, "<" * 200_000, "<script>" * 20_000])  # fmt: skip
 def test_hostile_html_is_read_in_bounded_time_and_never_raises(html: str) -> None:
-    cell = {"cell_type": "code", "source": "x", "outputs": [{"output_type": "display_data", "data": {"text/html": html}}]}
+    cell = {
+        "cell_type": "code",
+        "source": "x",
+        "outputs": [{"output_type": "display_data", "data": {"text/html": html}}],
+    }
     observe_outputs(Evidence(notebook={"cells": [cell]}), PLAIN)
 
 

@@ -100,14 +100,21 @@ def test_lines_say_what_each_number_is(line: str, expected: list[tuple[object, .
     assert all(item in expected or item[2] not in ("accuracy", "macro_f1", "zero_f1_classes") for item in found)
 
 
-@pytest.mark.parametrize("line", ["Final: accuracy 0.6", "Final results: accuracy 0.6", "Test results: 0.6 accuracy", "Overall = accuracy 0.6"])
+@pytest.mark.parametrize(
+    "line",
+    ["Final: accuracy 0.6", "Final results: accuracy 0.6", "Test results: 0.6 accuracy", "Overall = accuracy 0.6"],
+)
 def test_general_words_are_no_class_names(line: str) -> None:
     assert [(item.metric, item.subject) for item in printed(line)] == [("accuracy", None)]
 
 
 def test_class_names_before_numbers_are_their_subjects() -> None:
     found = printed("gains: Convenience checks: 0.00 -> 0.33, Applying for a mortgage: 0.10")
-    assert [(item.subject, item.value) for item in found] == [("Convenience checks", 0.0), ("Convenience checks", 0.33), ("Applying for a mortgage", 0.1)]
+    assert [(item.subject, item.value) for item in found] == [
+        ("Convenience checks", 0.0),
+        ("Convenience checks", 0.33),
+        ("Applying for a mortgage", 0.1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -176,16 +183,25 @@ def test_a_classification_report_gives_classes_averages_and_accuracy_apart() -> 
     ("text", "count", "total", "percent"),
     [
         ("trainable params: 3,466,097 || all params: 153,157,858 || trainable%: 2.2631", 3466097, 153157858, 2.2631),
-        ("trainable params: 3466097 || all params: 153157858 || trainable%: 2.263085920488742", 3466097, 153157858, 2.26308592),
+        (
+            "trainable params: 3466097 || all params: 153157858 || trainable%: 2.263085920488742",
+            3466097,
+            153157858,
+            2.26308592,
+        ),
         ("Trainable: 3,466,097 / 149,691,761 (2.32%)", 3466097, 149691761, 2.32),
         ("Trainable parameters: 3,466,097 of 149,691,761", 3466097, 149691761, None),
         ("encoder trainable params = 3466097", 3466097, None, None),
         ("Trainable: 3.47M (2.26%)", None, None, 2.26),
     ],
 )
-def test_printed_parameter_counts_are_read(text: str, count: int | None, total: int | None, percent: float | None) -> None:
+def test_printed_parameter_counts_are_read(
+    text: str, count: int | None, total: int | None, percent: float | None
+) -> None:
     found = observed(Shown().markdown("## Encoder").code("m.print_trainable_parameters()", text), Trainable)
-    assert [(item.model, item.count, item.total, item.percent) for item in found] == [("encoder", count, total, percent)]
+    assert [(item.model, item.count, item.total, item.percent) for item in found] == [
+        ("encoder", count, total, percent)
+    ]
 
 
 TIERS = ("Rare (4-27)", "Medium (28-499)", "Common (500+)")
@@ -197,8 +213,12 @@ def _tier_texts() -> list[tuple[str, str, bool]]:
 
     frame = pd.DataFrame({"encoder_f1": [0.01, 0.2, 0.55], "decoder_f1": [0.06, 0.23, 0.56]}, index=list(TIERS))
     words = frame.set_axis(list(WORDS))
-    lines = "\n".join(f"{tier}: encoder F1 {row.encoder_f1}, decoder F1 {row.decoder_f1}" for tier, row in frame.iterrows())
-    block = "Macro F1 by tier:\n" + "\n".join(f"  {tier:<18} enc {row.encoder_f1:.3f}  dec {row.decoder_f1:.3f}" for tier, row in frame.iterrows())
+    lines = "\n".join(
+        f"{tier}: encoder F1 {row.encoder_f1}, decoder F1 {row.decoder_f1}" for tier, row in frame.iterrows()
+    )
+    block = "Macro F1 by tier:\n" + "\n".join(
+        f"  {tier:<18} enc {row.encoder_f1:.3f}  dec {row.decoder_f1:.3f}" for tier, row in frame.iterrows()
+    )
     long = words.rename_axis("tier").reset_index().melt(id_vars="tier", var_name="model", value_name="f1")
     cut = frame.set_axis(pd.cut([5, 100, 900], [0, 27, 499, 10_000]))
     return [
@@ -209,10 +229,16 @@ def _tier_texts() -> list[tuple[str, str, bool]]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "text", "defined"), _tier_texts(), ids=lambda value: value if isinstance(value, str) and len(value) < 12 else "")
+@pytest.mark.parametrize(
+    ("name", "text", "defined"),
+    _tier_texts(),
+    ids=lambda value: value if isinstance(value, str) and len(value) < 12 else "",
+)
 def test_tier_tables_are_recognised_in_any_form(name: str, text: str, defined: bool) -> None:
     found = observed(Shown().code("show()", text), TierTable)
-    assert [(item.models, len(item.tiers), item.defined, item.per_class) for item in found] == [(("decoder", "encoder"), 3, defined, False)]
+    assert [(item.models, len(item.tiers), item.defined, item.per_class) for item in found] == [
+        (("decoder", "encoder"), 3, defined, False)
+    ]
 
 
 def test_columns_named_after_models_alone_are_f1_where_the_code_says_so() -> None:
@@ -223,22 +249,38 @@ def test_columns_named_after_models_alone_are_f1_where_the_code_says_so() -> Non
 
 def test_a_dash_in_a_cell_is_a_missing_value_and_no_label() -> None:
     text = "            Encoder  Decoder  Decoder weighted\nms/example     10.2     27.4                 -\n"
-    assert [(item.model, item.value, item.subject) for item in printed(text)] == [("encoder", 10.2, None), ("decoder", 27.4, None)]
+    assert [(item.model, item.value, item.subject) for item in printed(text)] == [
+        ("encoder", 10.2, None),
+        ("decoder", 27.4, None),
+    ]
 
 
 def test_tiers_count_as_defined_where_the_code_draws_them() -> None:
-    shown = Shown().code("tier = pd.cut(counts, bins=[0, 27, 500])").code("show()", "      encoder_f1  decoder_f1\nrare      0.1  0.2\ncommon   0.3  0.4\n")
+    shown = (
+        Shown()
+        .code("tier = pd.cut(counts, bins=[0, 27, 500])")
+        .code("show()", "      encoder_f1  decoder_f1\nrare      0.1  0.2\ncommon   0.3  0.4\n")
+    )
     assert [item.defined for item in observed(shown, TierTable)] == [True]
 
 
 def test_a_table_in_the_memo_counts_and_gives_no_output_numbers() -> None:
-    shown = Shown().markdown("| tier | encoder F1 | decoder F1 |\n|---|---|---|\n| rare (<28) | 0.01 | 0.05 |\n| common | 0.5 | 0.5 |")
+    shown = Shown().markdown(
+        "| tier | encoder F1 | decoder F1 |\n|---|---|---|\n| rare (<28) | 0.01 | 0.05 |\n| common | 0.5 | 0.5 |"
+    )
     assert observed(shown) == []
-    assert [(item.models, item.citation.where) for item in observed(shown, TierTable)] == [(("decoder", "encoder"), "memo")]
+    assert [(item.models, item.citation.where) for item in observed(shown, TierTable)] == [
+        (("decoder", "encoder"), "memo")
+    ]
 
 
 def test_f1_by_class_is_told_from_f1_by_tier() -> None:
-    rows = "\n".join(f"{name:<42}{0.1 * i:.2f}      {0.12 * i:.2f}" for i, name in enumerate(("Late fee", "Rewards", "Closing an account", "Unexpected fees", "Trouble using the card", "Other"), 1))
+    rows = "\n".join(
+        f"{name:<42}{0.1 * i:.2f}      {0.12 * i:.2f}"
+        for i, name in enumerate(
+            ("Late fee", "Rewards", "Closing an account", "Unexpected fees", "Trouble using the card", "Other"), 1
+        )
+    )
     found = observed(Shown().code("show()", f"{'class':<40}encoder_f1  decoder_f1\n{rows}"), TierTable)
     assert [(item.models, item.tiers, item.per_class) for item in found] == [(("decoder", "encoder"), (), True)]
 
@@ -261,7 +303,15 @@ def test_lines_in_other_languages_and_with_decimal_commas_are_read(line: str, ex
     assert {(item.metric, item.value) for item in printed(line)} == expected
 
 
-@pytest.mark.parametrize(("text", "values"), [("1,234 9", [1234.0, 9.0]), ("12,34,56", [12.0, 34.0, 56.0]), ("[0,27) 3", [0.0, 27.0, 3.0]), ("x,0,31 4", [0.0, 31.0, 4.0])])
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("1,234 9", [1234.0, 9.0]),
+        ("12,34,56", [12.0, 34.0, 56.0]),
+        ("[0,27) 3", [0.0, 27.0, 3.0]),
+        ("x,0,31 4", [0.0, 31.0, 4.0]),
+    ],
+)
 def test_commas_between_columns_and_thousands_are_no_decimal_commas(text: str, values: list[float]) -> None:
     assert [token.value for token in tokens(text)] == values
 
@@ -270,8 +320,30 @@ TABLE = "          accuracy  macro_f1\nencoder     0.5585    0.2054\ndecoder    
 LINES = "encoder: accuracy 0.5585\ndecoder: accuracy 0.5822\ndecoder weighted: accuracy 0.5343\n"
 
 
-@pytest.mark.parametrize("text", [TABLE, LINES, "{'encoder': {'accuracy': 0.5585}, 'decoder': {'accuracy': 0.5822}, 'decoder_weighted': {'accuracy': 0.5343}}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE,
+        LINES,
+        "{'encoder': {'accuracy': 0.5585}, 'decoder': {'accuracy': 0.5822}, 'decoder_weighted': {'accuracy': 0.5343}}",
+    ],
+)
 def test_a_table_that_tells_its_runs_apart_takes_none_from_the_heading_above(text: str) -> None:
-    cells = [{"cell_type": "markdown", "source": "## Class weights"}, {"cell_type": "code", "source": "show()", "outputs": [{"output_type": "stream", "name": "stdout", "text": text}]}]
-    found = [item for item in observe_outputs(Evidence(notebook={"cells": cells}), WEEK3) if isinstance(item, Number) and item.metric == "accuracy"]
-    assert [(item.model, item.run, item.value) for item in found] == [("encoder", "plain", 0.5585), ("decoder", "plain", 0.5822), ("decoder", "weighted", 0.5343)]
+    cells = [
+        {"cell_type": "markdown", "source": "## Class weights"},
+        {
+            "cell_type": "code",
+            "source": "show()",
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": text}],
+        },
+    ]
+    found = [
+        item
+        for item in observe_outputs(Evidence(notebook={"cells": cells}), WEEK3)
+        if isinstance(item, Number) and item.metric == "accuracy"
+    ]
+    assert [(item.model, item.run, item.value) for item in found] == [
+        ("encoder", "plain", 0.5585),
+        ("decoder", "plain", 0.5822),
+        ("decoder", "weighted", 0.5343),
+    ]

@@ -148,7 +148,9 @@ def test_targets_appended_through_none_are_seen_as_python_sees_them() -> None:
 
 
 def test_adapters_added_without_get_peft_model_count_too() -> None:
-    assert [item.model for item in observed(LOAD, "model.add_adapter(LoraConfig(r=4))", kind=LoraConfigured)] == ["decoder"]
+    assert [item.model for item in observed(LOAD, "model.add_adapter(LoraConfig(r=4))", kind=LoraConfigured)] == [
+        "decoder"
+    ]
 
 
 def sides(*cells: str) -> set[tuple[object, ...]]:
@@ -174,7 +176,9 @@ def sides(*cells: str) -> set[tuple[object, ...]]:
         (("class DS(Dataset):\n    def __init__(self, t): self.t = t\n    def __getitem__(self, i): return self.t(x[i], padding='max_length')", "tok.padding_side = 'left'", "DS(tok)"), {("decoder", "left", True)}),
     ],
 )  # fmt: skip
-def test_the_side_is_that_of_the_tokenizer_which_pads_at_the_time_it_pads(cells: tuple[str, ...], expected: set[tuple[object, ...]]) -> None:
+def test_the_side_is_that_of_the_tokenizer_which_pads_at_the_time_it_pads(
+    cells: tuple[str, ...], expected: set[tuple[object, ...]]
+) -> None:
     assert sides(TOKENIZER, *cells) == expected
 
 
@@ -232,7 +236,9 @@ USE = "loss_fn = torch.nn.CrossEntropyLoss(weight=w)\nfor b in loader:\n    out 
 )  # fmt: skip
 def test_class_weights_are_followed_from_counts_to_the_loss(code: str, formula: str) -> None:
     found = observed(LOAD, WEIGHTS + code, USE, kind=LossWeights)
-    assert [(item.model, item.run, item.formula, item.reached_loss) for item in found] == [("decoder", "weighted", formula, True)]
+    assert [(item.model, item.run, item.formula, item.reached_loss) for item in found] == [
+        ("decoder", "weighted", formula, True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -250,7 +256,9 @@ def test_weights_reach_the_loss_through_trainers_functions_and_classes(use: str)
     assert [(item.model, item.formula, item.reached_loss) for item in found] == [("decoder", "inverse_sqrt", True)]
 
 
-@pytest.mark.parametrize("use", ["", "loss_fn = nn.CrossEntropyLoss(weight=class_weights)", "Trainer(model=model, args=a).train()"])
+@pytest.mark.parametrize(
+    "use", ["", "loss_fn = nn.CrossEntropyLoss(weight=class_weights)", "Trainer(model=model, args=a).train()"]
+)
 def test_weights_that_never_reach_a_loss_are_told(use: str) -> None:
     found = observed(LOAD, WEIGHTS + "class_weights = 1 / np.sqrt(counts)", use, kind=LossWeights)
     assert [(item.formula, item.reached_loss) for item in found] == [("inverse_sqrt", False)]
@@ -258,7 +266,9 @@ def test_weights_that_never_reach_a_loss_are_told(use: str) -> None:
 
 def test_a_loss_without_weights_is_told_as_such() -> None:
     found = observed(LOAD, USE.replace("weight=w", ""), kind=LossWeights)
-    assert [(item.model, item.weights, item.formula, item.reached_loss) for item in found] == [("decoder", None, None, True)]
+    assert [(item.model, item.weights, item.formula, item.reached_loss) for item in found] == [
+        ("decoder", None, None, True)
+    ]
 
 
 def test_weights_that_can_not_be_followed_are_not_called_missing() -> None:
@@ -285,14 +295,18 @@ def test_precision_of_training_is_read(code: str, expected: dict[str, object]) -
 
 
 def test_precision_that_can_not_be_read_is_not_said() -> None:
-    assert observed(LOAD, "Trainer(model=model, args=TrainingArguments('o', fp16=decide())).train()", kind=Precision) == []
+    assert (
+        observed(LOAD, "Trainer(model=model, args=TrainingArguments('o', fp16=decide())).train()", kind=Precision) == []
+    )
     assert observed(LOAD, "Trainer(model=model, args=TrainingArguments(**options())).train()", kind=Precision) == []
 
 
 def test_the_length_of_training_is_read() -> None:
     code = "a = TrainingArguments('o', num_train_epochs=EPOCHS, per_device_train_batch_size=8, gradient_accumulation_steps=4)\nTrainer(model=model, args=a).train()"
     found = [item for item in observed(f"EPOCHS = 3\n{LOAD}", code, kind=TrainingSetup) if item.labels is None]
-    assert [(item.model, item.epochs, item.batch_size, item.max_steps) for item in found] == [("decoder", 3.0, 32, None)]
+    assert [(item.model, item.epochs, item.batch_size, item.max_steps) for item in found] == [
+        ("decoder", 3.0, 32, None)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -316,7 +330,14 @@ def test_what_is_saved_is_read(code: str, expected: list[tuple[object, ...]]) ->
 
 @pytest.mark.parametrize(
     ("config", "head"),
-    [("task_type='SEQ_CLS'", True), ("modules_to_save=['score']", True), ("", False), ("modules_to_save=['x']", False), ("**more()", None), ("task_type=tt()", None)],
+    [
+        ("task_type='SEQ_CLS'", True),
+        ("modules_to_save=['score']", True),
+        ("", False),
+        ("modules_to_save=['x']", False),
+        ("**more()", None),
+        ("task_type=tt()", None),
+    ],
 )
 def test_an_adapter_holds_the_head_as_its_configuration_says(config: str, head: bool | None) -> None:
     code = f"model = get_peft_model(model, LoraConfig(r=16, target_modules=['q_proj'], {config}))\nmodel.save_pretrained('a')"
@@ -347,17 +368,24 @@ def test_how_time_was_taken_is_read(code: str, expected: tuple[object, ...]) -> 
 
 
 def test_timing_of_training_is_no_latency() -> None:
-    assert timing("t = time.time()\nTrainer(model=model, args=TrainingArguments('o')).train()\nprint(time.time() - t)") == []
+    assert (
+        timing("t = time.time()\nTrainer(model=model, args=TrainingArguments('o')).train()\nprint(time.time() - t)")
+        == []
+    )
 
 
 def test_pins_are_read_where_they_are_installed_and_not_in_comments() -> None:
-    found = observed("# !pip install transformers==4.40.0\n!pip install -q 'transformers==4.48.0' peft==0.14.0", kind=Environment)
+    found = observed(
+        "# !pip install transformers==4.40.0\n!pip install -q 'transformers==4.48.0' peft==0.14.0", kind=Environment
+    )
     assert [(item.transformers, item.peft) for item in found] == [("4.48.0", None), (None, "0.14.0")]
 
 
 def test_code_that_breaks_f1_down_is_told() -> None:
     code = "tiers = pd.cut(counts, bins=[0, 27, 500])\ndf.groupby('tier')[['enc_f1', 'dec_f1']].mean().plot.bar()"
-    assert [(item.models, item.defined, item.per_class) for item in observed(code, kind=TierTable)] == [(("decoder", "encoder"), True, False)]
+    assert [(item.models, item.defined, item.per_class) for item in observed(code, kind=TierTable)] == [
+        (("decoder", "encoder"), True, False)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -383,7 +411,9 @@ def test_cells_are_parsed_without_ipythons_lines_and_broken_ones_in_parts(source
     import ast
 
     tree = parse(0, source).tree
-    assert {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)} == names
+    assert {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    } == names
 
 
 def test_facts_cite_the_students_own_line() -> None:
@@ -406,8 +436,12 @@ HOSTILE = {
     "join bomb": "x = ['a'] * 250\ny = ('b' * 2000).join(x)\nz = y.join(x)\nw = z.join(x)",
     "recursion": "def f(n):\n    return f(n - 1)\nf(3)",
     "mutual recursion": "def f():\n    g()\ndef g():\n    f()\nf()",
-    "loops": "for a in range(9):\n" + "".join(" " * i + f"for b{i} in ['x', 'y', 'z']:\n" for i in range(1, 15)) + " " * 15 + "f(a)",
-    "calls in calls": "\n".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n    f{i + 1}()" for i in range(60)) + "\nf0()",
+    "loops": "for a in range(9):\n"
+    + "".join(" " * i + f"for b{i} in ['x', 'y', 'z']:\n" for i in range(1, 15))
+    + " " * 15
+    + "f(a)",
+    "calls in calls": "\n".join(f"def f{i}():\n    f{i + 1}()\n    f{i + 1}()\n    f{i + 1}()" for i in range(60))
+    + "\nf0()",
     "self list": "x = []\nx.append(x)\nx == x\nfor y in x: pass\nLoraConfig(r=16, target_modules=x)",
     "self dict": "d = {}\nd['d'] = d\nLoraConfig(**d)\nprint(d == d)",
     "own lambda": "f = lambda f: f(f)\nf(f)",

@@ -97,7 +97,10 @@ def test_the_task_type_adds_the_head_only_in_pefts_own_wrapper(wrap: str, task: 
     [
         ("", None),
         ("for p in model.parameters():\n    p.requires_grad = True", ["requires_grad"]),
-        ("for n, p in model.named_parameters():\n    if 'score' in n:\n        p.requires_grad_(True)", ["requires_grad"]),
+        (
+            "for n, p in model.named_parameters():\n    if 'score' in n:\n        p.requires_grad_(True)",
+            ["requires_grad"],
+        ),
         ("model.score.weight.requires_grad = True", ["requires_grad"]),
         ("model.requires_grad_(True)", ["requires_grad"]),
         ("unfreeze(model)", ["requires_grad"]),
@@ -112,7 +115,9 @@ def test_what_trains_is_left_open_where_it_is_switched_by_hand(change: str, left
 @pytest.mark.parametrize(("text", "rank"), [("2 ** 4", 16), ("1 << 4", 16), ("64 // 4", 16), ("10 ** 10 ** 10", None)])
 def test_arithmetic_of_constants_is_done_and_what_is_too_large_is_unknown(text: str, rank: int | None) -> None:
     found = observed(LOAD, f"model = get_peft_model(model, LoraConfig(r={text}))", kind=LoraConfigured)
-    assert [(item.config.get("r"), item.config.get("unresolved")) for item in found] == [(rank, None if rank else ["r"])]
+    assert [(item.config.get("r"), item.config.get("unresolved")) for item in found] == [
+        (rank, None if rank else ["r"])
+    ]
 
 
 def sides(*cells: str) -> list[tuple[object, ...]]:
@@ -131,7 +136,9 @@ def sides(*cells: str) -> list[tuple[object, ...]]:
         ("c = their_collator()", [("both", True, False)]),
     ],
 )  # fmt: skip
-def test_batches_that_the_students_own_code_puts_together_have_no_known_side(feed: str, expected: list[tuple[object, ...]]) -> None:
+def test_batches_that_the_students_own_code_puts_together_have_no_known_side(
+    feed: str, expected: list[tuple[object, ...]]
+) -> None:
     run = "Trainer(model=model, args=a, data_collator=c).train()"
     assert sides(TOKENIZER + "tok.padding_side = 'left'", LOAD, feed, run) == expected
 
@@ -139,7 +146,10 @@ def test_batches_that_the_students_own_code_puts_together_have_no_known_side(fee
 def test_a_tokenizer_made_again_for_the_timing_pads_on_its_own_side() -> None:
     run = "Trainer(model=model, args=a, data_collator=DataCollatorWithPadding(tok)).train()"
     again = TOKENIZER.replace("tok =", "other =") + "other(texts, padding=True)"
-    assert sides(TOKENIZER + "tok.padding_side = 'left'", LOAD, run, again) == [("left", False, True), ("right", False, False)]
+    assert sides(TOKENIZER + "tok.padding_side = 'left'", LOAD, run, again) == [
+        ("left", False, True),
+        ("right", False, False),
+    ]
 
 
 def test_a_side_that_depends_on_the_tokenizers_name_is_followed() -> None:
@@ -154,7 +164,10 @@ def test_what_is_saved_before_training_or_never_trained_is_told() -> None:
     assert [item.after_training for item in observed(LOAD + PEFT, "model = run(model)", save, kind=Saved)] == []
 
 
-@pytest.mark.parametrize("reduce", ["F.cross_entropy(out.logits, y, reduction='none')", "nn.CrossEntropyLoss(reduction='none')(out.logits, y)"])
+@pytest.mark.parametrize(
+    "reduce",
+    ["F.cross_entropy(out.logits, y, reduction='none')", "nn.CrossEntropyLoss(reduction='none')(out.logits, y)"],
+)
 def test_weights_by_which_single_losses_are_multiplied_reach_the_loss(reduce: str) -> None:
     use = f"for b in loader:\n    out = model(**b)\n    rows = {reduce}\n    (rows * w[b['labels']]).mean().backward()"
     found = observed(LOAD, WEIGHTS + "w = torch.tensor(1 / np.sqrt(counts))", use, kind=LossWeights)
@@ -170,7 +183,12 @@ def test_cells_that_ran_in_another_order_are_followed_in_that_order_where_only_i
 
 @pytest.mark.parametrize(
     ("loop", "epochs"),
-    [("for epoch in range(4):", 4.0), ("for ep in range(EPOCHS):", None), ("for epoch in tqdm(numbers()):", None), ("for i in range(4):", None)],
+    [
+        ("for epoch in range(4):", 4.0),
+        ("for ep in range(EPOCHS):", None),
+        ("for epoch in tqdm(numbers()):", None),
+        ("for i in range(4):", None),
+    ],
 )
 def test_epochs_of_a_loop_by_hand_are_read_where_they_are_said(loop: str, epochs: float | None) -> None:
     code = f"{loop}\n    for b in loader:\n        model(**b).loss.backward()"

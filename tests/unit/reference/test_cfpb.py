@@ -61,12 +61,15 @@ def test_a_limit_shrinks_frequent_issues_and_spares_rare_ones(tmp_path):
     assert kept.count(0) < 100
 
 
-@pytest.mark.parametrize("make, says", [
-    (lambda path: path, "does not exist"),
-    (lambda path: table(path, rows(a=9), columns=("Text", "Issue")), "columns"),
-    (lambda path: table(path, []), "no row"),
-    (lambda path: table(path, rows(a=9, b=9, c=5)), "Only 2 issues"),
-])
+@pytest.mark.parametrize(
+    "make, says",
+    [
+        (lambda path: path, "does not exist"),
+        (lambda path: table(path, rows(a=9), columns=("Text", "Issue")), "columns"),
+        (lambda path: table(path, []), "no row"),
+        (lambda path: table(path, rows(a=9, b=9, c=5)), "Only 2 issues"),
+    ],
+)
 def test_a_table_that_will_not_do_says_why(tmp_path, make, says):
     with pytest.raises(RunError, match=says):
         cfpb.read(make(tmp_path / "c.csv"), SELECTION)

@@ -47,8 +47,9 @@ def losses(result: dict) -> list[float]:
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_gives_others(few, tmp_path):
-    first, again, other = (execute(order("decoder", seed=seed), few, tmp_path / place)
-                           for place, seed in (("a", 1), ("b", 1), ("c", 2)))
+    first, again, other = (
+        execute(order("decoder", seed=seed), few, tmp_path / place) for place, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
     assert (first["quality"], losses(first)) == (again["quality"], losses(again))
     assert losses(first) != losses(other)
 
@@ -89,8 +90,9 @@ def test_weights_reach_the_loss(few, tmp_path):
 
 
 def test_a_frozen_head_trains_less_and_stays_out_of_what_is_saved(few, tmp_path):
-    sound, frozen = (execute(order(name), few, tmp_path)["parameters"]["trainable"]
-                     for name in ("decoder", "fault-frozen-head"))
+    sound, frozen = (
+        execute(order(name), few, tmp_path)["parameters"]["trainable"] for name in ("decoder", "fault-frozen-head")
+    )
     assert sound - frozen == 113 * 32
 
 
@@ -115,7 +117,9 @@ def notebook(tmp_path: Path, *cells) -> Path:
 
 
 def test_the_memo_is_filled_from_what_the_notebook_measured(tmp_path):
-    memo = nbformat.v4.new_markdown_cell("old", metadata={"reference": {"template": "Got {{x['a'] | .2f}} and {{n}} {'}'}."}})
+    memo = nbformat.v4.new_markdown_cell(
+        "old", metadata={"reference": {"template": "Got {{x['a'] | .2f}} and {{n}} {'}'}."}}
+    )
     path = notebook(tmp_path, nbformat.v4.new_code_cell("x = {'a': 0.1234}\nn = 7\nx"), memo)
     refresh(path, tmp_path, report=lambda line: None)
     made = nbformat.read(path, as_version=4)

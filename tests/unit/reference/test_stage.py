@@ -35,8 +35,11 @@ def test_the_tables_are_what_the_generator_writes():
 
 def test_every_file_is_the_one_that_the_provenance_names():
     named = read(STAGE / "provenance.json")["files"]
-    there = {path.relative_to(STAGE).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-             for path in STAGE.rglob("*") if path.is_file() and path.name not in ("provenance.json", "README.md")}
+    there = {
+        path.relative_to(STAGE).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in STAGE.rglob("*")
+        if path.is_file() and path.name not in ("provenance.json", "README.md")
+    }
     assert {name: file["sha256"] for name, file in named.items()} == there
 
 
@@ -61,14 +64,20 @@ def _size(shape: list[int]) -> int:
     return size
 
 
-@pytest.mark.parametrize("repo, targets, head, trainable", [
-    (ENCODER, ("Wqkv", "Wo", "Wi"), "classifier", 3_466_097),
-    (DECODER, ("q_proj", "k_proj", "v_proj", "o_proj"), "score", 2_263_936),
-])
+@pytest.mark.parametrize(
+    "repo, targets, head, trainable",
+    [
+        (ENCODER, ("Wqkv", "Wo", "Wi"), "classifier", 3_466_097),
+        (DECODER, ("q_proj", "k_proj", "v_proj", "o_proj"), "score", 2_263_936),
+    ],
+)
 def test_the_reference_configurations_train_the_known_counts(repo, targets, head, trainable):
     found = read(STAGE / "true_size.json")["models"][repo]
-    lora = sum(16 * sum(module["weight"]) for name, module in found["modules"].items()
-               if name.split(".")[-1] in targets and module["kind"] == "Linear")
+    lora = sum(
+        16 * sum(module["weight"])
+        for name, module in found["modules"].items()
+        if name.split(".")[-1] in targets and module["kind"] == "Linear"
+    )
     whole = sum(_size(shape) for name, shape in found["parameters"].items() if name.split(".")[0] == head)
     assert lora + whole == trainable
 
@@ -77,7 +86,13 @@ def test_stand_ins_keep_depth_and_differ_from_the_originals_in_width_alone():
     for repo, kind in TRUE_SIZE.items():
         small = stand_in(repo, vocab_size=1536, special={})
         changed = {key for key, value in small.config.items() if kind.config[key] != value}
-        assert changed <= {"hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads", "vocab_size"}
+        assert changed <= {
+            "hidden_size",
+            "intermediate_size",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "vocab_size",
+        }
         assert config_json(small)["torch_dtype"] == kind.dtype
 
 
@@ -103,16 +118,30 @@ def test_tokenizers_behave_as_the_originals():
     decoder = AutoTokenizer.from_pretrained(snapshot(DECODER))
     encoder = AutoTokenizer.from_pretrained(snapshot(ENCODER))
     assert (type(decoder).__name__, decoder.padding_side, decoder.pad_token, decoder.eos_token, decoder.bos_token) == (
-        "Qwen2Tokenizer", "right", "<|endoftext|>", "<|endoftext|>", None)
+        "Qwen2Tokenizer",
+        "right",
+        "<|endoftext|>",
+        "<|endoftext|>",
+        None,
+    )
     assert (encoder.padding_side, encoder.pad_token, encoder.cls_token, encoder.sep_token, encoder.mask_token) == (
-        "right", "[PAD]", "[CLS]", "[SEP]", "[MASK]")
+        "right",
+        "[PAD]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+    )
     assert encoder.model_input_names == ["input_ids", "attention_mask"]
     assert encoder.convert_ids_to_tokens(encoder("Hi")["input_ids"])[:: len(encoder("Hi")["input_ids"]) - 1] == [
-        "[CLS]", "[SEP]"]
+        "[CLS]",
+        "[SEP]",
+    ]
     text = "I was charged $40.00 \u2013 twice!\n\u6f22 \U0001f600"
     for tokenizer in (decoder, encoder):
-        assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"],
-                                clean_up_tokenization_spaces=False) == text
+        assert (
+            tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"], clean_up_tokenization_spaces=False)
+            == text
+        )
 
 
 def test_training_a_tokenizer_again_gives_the_same():

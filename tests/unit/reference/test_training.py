@@ -28,18 +28,25 @@ def test_the_three_main_runs_are_what_the_course_asks():
     assert (encoder.lora.r, encoder.lora.alpha, encoder.lora.targets) == (16, 32, ("Wqkv", "Wo", "Wi"))
     assert (decoder.lora.r, decoder.lora.targets) == (16, ("q_proj", "k_proj", "v_proj", "o_proj"))
     assert (decoder.lora.head, decoder.padding_side, decoder.class_weights) == ("score", "left", "none")
-    assert weighted == decoder.model_copy(update={"name": weighted.name, "about": weighted.about,
-                                                  "class_weights": "sqrt_inverse"})
+    assert weighted == decoder.model_copy(
+        update={"name": weighted.name, "about": weighted.about, "class_weights": "sqrt_inverse"}
+    )
 
 
-@pytest.mark.parametrize("content, says", [
-    ("about: x\nmodel: m\nlearning_rte: 1\nscales: {standin: }", "learning_rte"),
-    ("about: x\nmodel: m\nlora: {r: 4, alpha: 8, targets: [a], head: h, rank: 3}\nscales: {standin: {learning_rate: 1}}",
-     "rank"),
-    ("about: x\nmodel: m\nscales: {full: }", "can't run at scale standin"),
-    ("about: [", "not valid YAML"), ("- a", "keys and values"),
-    ("about: x\nmodel: m\nscales: {standin: {learning_rate: -1}}", "learning_rate"),
-])
+@pytest.mark.parametrize(
+    "content, says",
+    [
+        ("about: x\nmodel: m\nlearning_rte: 1\nscales: {standin: }", "learning_rte"),
+        (
+            "about: x\nmodel: m\nlora: {r: 4, alpha: 8, targets: [a], head: h, rank: 3}\nscales: {standin: {learning_rate: 1}}",
+            "rank",
+        ),
+        ("about: x\nmodel: m\nscales: {full: }", "can't run at scale standin"),
+        ("about: [", "not valid YAML"),
+        ("- a", "keys and values"),
+        ("about: x\nmodel: m\nscales: {standin: {learning_rate: -1}}", "learning_rate"),
+    ],
+)
 def test_a_wrong_configuration_is_refused_with_its_file(tmp_path, content, says):
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(RunError, match=says) as refused:
@@ -72,15 +79,21 @@ def test_an_empty_tier_has_no_figure():
 
 def test_weights_go_with_one_over_the_root_of_the_count():
     weights = evaluation.sqrt_inverse([4, 100, 2500])
-    assert [weight * root for weight, root in zip(weights, (2, 10, 50), strict=True)] == pytest.approx([weights[0] * 2] * 3)
+    assert [weight * root for weight, root in zip(weights, (2, 10, 50), strict=True)] == pytest.approx(
+        [weights[0] * 2] * 3
+    )
     assert sum(weights) == pytest.approx(3)
 
 
 def test_an_interval_is_students_t_for_one_further_run():
     found = recording.interval([0.50, 0.52, 0.54, 0.56, 0.58], least=0, most=1)
     reach = 4.6041 * 0.0316228 * (1 + 1 / 5) ** 0.5
-    assert found == {"low": pytest.approx(0.54 - reach, abs=1e-4), "high": pytest.approx(0.54 + reach, abs=1e-4),
-                     "mean": 0.54, "n": 5}
+    assert found == {
+        "low": pytest.approx(0.54 - reach, abs=1e-4),
+        "high": pytest.approx(0.54 + reach, abs=1e-4),
+        "mean": 0.54,
+        "n": 5,
+    }
 
 
 def test_an_interval_stays_within_what_is_possible_and_counts_round_outwards():
@@ -94,15 +107,31 @@ def test_one_run_gives_no_interval():
 
 
 def run_of(name: str, seed: int, accuracy: float, *, fault: dict | None = None) -> dict:
-    quality = {"accuracy": accuracy, "macro_f1": accuracy / 2, "zero_f1_classes": 10, "per_class_f1": [0.1] * 113,
-               "tiers": {"rare": {"classes": 90, "macro_f1": 0.1}, "common": {"classes": 0, "macro_f1": None}}}
-    return {"seed": seed, "config": {"name": name, "fault": fault}, "quality": quality, "versions": {}, "device": "cpu",
-            "commit": None, "data": {"sha256": "0"}, "parameters": {"trainable": 1, "all": 2}, "training_seconds": 2.0,
-            "latency": {"unmerged": {"ms_per_example": 1.0 if name == "encoder" else 2.0}}}
+    quality = {
+        "accuracy": accuracy,
+        "macro_f1": accuracy / 2,
+        "zero_f1_classes": 10,
+        "per_class_f1": [0.1] * 113,
+        "tiers": {"rare": {"classes": 90, "macro_f1": 0.1}, "common": {"classes": 0, "macro_f1": None}},
+    }
+    return {
+        "seed": seed,
+        "config": {"name": name, "fault": fault},
+        "quality": quality,
+        "versions": {},
+        "device": "cpu",
+        "commit": None,
+        "data": {"sha256": "0"},
+        "parameters": {"trainable": 1, "all": 2},
+        "training_seconds": 2.0,
+        "latency": {"unmerged": {"ms_per_example": 1.0 if name == "encoder" else 2.0}},
+    }
 
 
 def runs(*accuracies: float) -> dict[str, list[dict]]:
-    return {name: [run_of(name, seed, value) for seed, value in enumerate(accuracies, start=1)] for name in recording.ROLES}
+    return {
+        name: [run_of(name, seed, value) for seed, value in enumerate(accuracies, start=1)] for name in recording.ROLES
+    }
 
 
 def test_recorded_ranges_have_the_form_that_the_grader_reads():
@@ -127,13 +156,20 @@ def test_verification_wants_every_fault_outside_and_fresh_runs_inside():
 def test_the_courses_own_figures_are_kept_apart_from_measured_ones():
     content = json.loads((EXPECTED / "t4.json").read_text())
     assert "not measured here" in content["provenance"]
-    baselines = {name: {metric: found["mean"] for metric, found in content["metrics"][name].items()}
-                 for name in ("encoder_full", "encoder_full_weighted")}
-    assert baselines == {"encoder_full": {"accuracy": 0.566, "macro_f1": 0.209, "zero_f1_classes": 46},
-                         "encoder_full_weighted": {"accuracy": 0.52, "macro_f1": 0.24, "zero_f1_classes": 37}}
+    baselines = {
+        name: {metric: found["mean"] for metric, found in content["metrics"][name].items()}
+        for name in ("encoder_full", "encoder_full_weighted")
+    }
+    assert baselines == {
+        "encoder_full": {"accuracy": 0.566, "macro_f1": 0.209, "zero_f1_classes": 46},
+        "encoder_full_weighted": {"accuracy": 0.52, "macro_f1": 0.24, "zero_f1_classes": 37},
+    }
     assert set(content["metrics"]["encoder"].values()) == {None}
     assert {name: found["mean"] for name, found in content["latency"].items() if name != "batch"} == {
-        "encoder_ms_per_example": 10, "decoder_ms_per_example": 27, "ratio": 2.8}
+        "encoder_ms_per_example": 10,
+        "decoder_ms_per_example": 27,
+        "ratio": 2.8,
+    }
 
 
 def folder_with(tmp_path: Path, labels: list[int]) -> Path:
