@@ -25,9 +25,10 @@ _DEFINES = re.compile(
     r"\.(?:le|lt|ge|gt|between|nsmallest|nlargest|qcut)\s?\(|array_split\s?\("
 )
 _DEFINED_TEXT = re.compile(
-    r"\b(?:rare|common|mid|medium|tail|head|tier)\b[^\n]{0,60}?(?:[<>≤≥]\s?\d|\d+\s?[-–—]\s?\d+|\b(?:fewer|less|more|at least|at most|under|over)\b[^\n]{0,12}\d|\d+\+)",
+    r"\b(?:rare|common|mid|medium|tail|head|tier)\b[^\n]{0,60}?(?:[<>≤≥]\s?\d|\d+\s?[-–—]\s?\d+|"
+    r"\b(?:fewer|less|more|at least|at most|under|over)\b[^\n]{0,12}\d|\d+\+)",
     re.IGNORECASE,
-)  # noqa: E501
+)
 _PROGRESS = re.compile(r"^(?:epoch|step|fold|run|batch)\b", re.IGNORECASE)
 _SUMMARY = re.compile(r"\b(?:avg|average|overall|total|all|mean|gap|diff|delta)\b", re.IGNORECASE)
 

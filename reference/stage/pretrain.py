@@ -87,5 +87,8 @@ def _masked(ids: list[list[int]], tokenizer: Tokenizer, generator: torch.Generat
     tokens, mask = _padded(ids, token_id(tokenizer, "[PAD]"))
     ordinary = (mask == 1) & (tokens < token_id(tokenizer, "[UNK]"))
     chosen = ordinary & (torch.rand(tokens.shape, generator=generator) < _MASKED)
-    return {"input_ids": tokens.masked_fill(chosen, token_id(tokenizer, "[MASK]")), "attention_mask": mask,
-            "labels": tokens.masked_fill(~chosen, -100)}
+    return {
+        "input_ids": tokens.masked_fill(chosen, token_id(tokenizer, "[MASK]")),
+        "attention_mask": mask,
+        "labels": tokens.masked_fill(~chosen, -100),
+    }
