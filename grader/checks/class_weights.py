@@ -56,7 +56,7 @@ def class_weights(case: Case, options: Options) -> Finding:
     samplers = dry(case, SamplerWeights)
     if samplers:
         return _sampled(samplers[0])
-    if losses and finished(case) and not _reported_elsewhere(case):
+    if losses and finished(case) and (_never_used(case, losses) or not _reported_elsewhere(case)):
         return _none(case, losses)
     return _from_code(case, reached=bool(losses))
 
@@ -155,6 +155,12 @@ def _sampled(item: SamplerWeights) -> Finding:
         source="dry_run",
         citations=citations([item]),
     )
+
+
+def _never_used(case: Case, losses: Sequence[LossWeights]) -> bool:
+    """The code as handed in makes weights and trains the decoder again, and nothing weighted reaches a loss."""
+    written = case.seen.of(LossWeights, source="source")
+    return len(losses) > 1 and any(item.formula and item.model in (case.line.model, None) for item in written)
 
 
 def _reported_elsewhere(case: Case) -> bool:

@@ -142,6 +142,7 @@ CASES: dict[str, Case] = {
         "Owen Öztürk",
         form="html",
         edits=(("decoder-lora", ", dtype=torch.float32)", ", dtype=torch.bfloat16)"),),
+        execution="error",
         findings={"decoder.load_dtype": "failed"},
     ),
     "08-bf16-training": Case(
@@ -158,7 +159,8 @@ CASES: dict[str, Case] = {
         edits=(("latency", "def wait():", "texts_32 = tests_df['text'][:32]\n\n\ndef wait():"),),
         unrun_from="latency",
         execution="error",
-        findings={"latency.method": "partial", "latency.reported": "failed"},
+        status="needs_review",
+        findings={"latency.reported": "not_assessed"},
     ),
     "12-endless-loop": Case(
         "Eve Loop",
@@ -166,8 +168,8 @@ CASES: dict[str, Case] = {
         unrun_from="save",
         execution="timeout",
     ),
-    "13-two-sections-missing": Case("Nobody Else", change=_without_memo(2, 5), findings={"memo.sections": "failed"}),
-    "14-starter": Case("Empty Handed", change=lambda notebook: notebook, name="starter"),
+    "13-two-sections-missing": Case("Nobody Else", change=_without_memo(2, 5), findings={"memo.sections": "partial"}),
+    "14-starter": Case("Empty Handed", name="starter", status="needs_review", execution="error"),
     "15-draft": Case("Dora Draft", moodle_status="Draft (not submitted) -  - ", status="needs_review"),
     "16-late": Case("Lars Late", moodle_status="Submitted for grading - 1 day 2 hours late -  - "),
     "17-not-a-notebook": Case(
