@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -11,6 +12,7 @@ from grader.checking.api import Case
 from grader.model.base import Role
 from grader.model.observation import Number, Trainable
 
+OUTPUT_CHARS = 100_000
 PRACTICE = 0.2
 """Outputs whose models have less than this share of the true size come from the practice models."""
 
@@ -84,6 +86,25 @@ def memo_says(case: Case, words: re.Pattern[str]) -> bool:
     texts = [source_of(cell) for cell in cells(case) if cell.get("cell_type") == "markdown"]
     lines = (line for text in (*texts, case.evidence.memo_text or "") for line in text.split("\n"))
     return any(words.search(line) and re.search(r"\d\.\d|\d\s?%|\b\d+\b", line) for line in lines)
+
+
+def outputs_say(case: Case, words: re.Pattern[str], *, lines: int = 2) -> bool:
+    """So many lines of the outputs have these words and a decimal number."""
+    texts = (_output_text(item) for cell in cells(case) for item in _outputs_of(cell))
+    short = (line[:300] for text in texts for line in text[:OUTPUT_CHARS].split("\n"))
+    found = (line for line in short if words.search(line) and re.search(r"\d[.,]\d", line))
+    return sum(1 for _ in islice(found, lines)) >= lines
+
+
+def _outputs_of(cell: dict[str, Any]) -> list[dict[str, Any]]:
+    found = cell.get("outputs")
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _output_text(output: dict[str, Any]) -> str:
+    data = output.get("data")
+    text = output.get("text") or (data.get("text/plain") if isinstance(data, dict) else "")
+    return text if isinstance(text, str) else "".join(item for item in text or () if isinstance(item, str))
 
 
 def joined(words: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ It looks at parameter counts, ranks, class counts, epochs and steps. A contradic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,6 +26,8 @@ from grader.model.observation import (
 from grader.model.submission import Flag
 
 EPOCH_SLACK = 0.05
+_PROGRESS = re.compile(r"'epoch'|\bepoch[ =:]*\d+\b.*\bloss\b", re.IGNORECASE)
+"""A line of training's own log."""
 _CHANGES_TRAINING = ("requires_grad", "add_weighted_adapter", "resize_token_embeddings", "unfreeze", "freeze(")
 
 
@@ -204,7 +207,7 @@ def _epochs(case: Case) -> Iterator[Difference]:
 def _epoch(item: Number, role: str) -> float | None:
     if item.model != role:
         return None
-    if item.metric == "epochs" and item.citation and "'epoch'" in item.citation.quote:
+    if item.metric == "epochs" and item.run != "baseline" and item.citation and _PROGRESS.search(item.citation.quote):
         return item.value
     kind, _, value = (item.subject or "").partition(" ")
     return float(value) if kind == "epoch" and value.replace(".", "", 1).isdigit() else None

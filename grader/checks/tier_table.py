@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._outputs import has_outputs, joined, memo_says, shows_picture
+from grader.checks._outputs import has_outputs, joined, memo_says, outputs_say, shows_picture
 from grader.model.base import Role
 from grader.model.finding import Finding
 from grader.model.observation import TierTable
@@ -14,6 +14,12 @@ BOTH: tuple[Role, ...] = ("encoder", "decoder")
 _MEMO = re.compile(
     r"\btiers?\b|\brare(?:st)?\b|\bper[- ]class\b|\bfrequen\w+\b|\blong[- ]tail\b|\bbuckets?\b", re.IGNORECASE
 )
+_OUTPUT = re.compile(
+    r"\btiers?\b|\brare|\bcommon\b|\bfrequent|\bbuckets?\b|\bbins?\b|\bquartile|\bhead\b|\btail\b|selten|häufig|mittel|\brar[ao]s?\b|"
+    r"comun|frecuent|fréquent|稀有|罕见|常见|\d\s?(?:-|–|\.\.|to|bis|à|a)\s?\d{2,}|[<>≤≥]=?\s?\d{2,}|\d{3,}\s?\+",
+    re.IGNORECASE,
+)
+"""What a line of a breakdown may begin with, in whatever language; only ever a reason not to say that there is none."""
 
 
 @check(CheckOptions)
@@ -96,6 +102,9 @@ def _nothing(case: Case) -> Finding:
         return _unclear(
             "your memo speaks of it", "No table recognised; the memo speaks of tiers or rare classes with numbers.", ()
         )
+    if outputs_say(case, _OUTPUT):
+        staff = "Output lines with tier words or ranges and decimals, not read as a table."
+        return _unclear("lines of your outputs may show it", staff, ())
     if not has_outputs(case):
         return _unclear("the notebook was handed in without outputs", "No outputs to look at.", ())
     return finding(

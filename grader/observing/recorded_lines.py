@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from grader.model.base import Role
 from grader.model.observation import Number
 from grader.observing.notebook import Output
-from grader.observing.recorded_labels import NOTHING, Hints, merged, normal, read
+from grader.observing.recorded_labels import NOTHING, Hints, is_tier, merged, normal, read
 from grader.observing.recorded_scope import Scope, subject_of
 from grader.observing.recorded_values import SHARES, Token, number, tokens
 from grader.observing.recorded_words import GENERIC
@@ -93,8 +93,9 @@ def line_numbers(line: str, output: Output, scope: Scope) -> Iterator[Number]:
     label = masked.find(subject) + len(subject) if subject and subject in masked else 0
     own: str | None = None
     previous = 0
+    tiered = subject is not None and is_tier(subject)
     for token, hints in hinted(masked, found, fields):
-        own = near_subject(masked[previous : token.start]) or own
+        own = None if tiered else near_subject(masked[previous : token.start]) or own
         previous = token.end
         if token.start >= label:
             known = merged(hints, _fitting(above, token))

@@ -58,3 +58,15 @@ def test_a_partial_answer_says_what_is_missing() -> None:
 
 def test_the_table_is_cited() -> None:
     assert [(item.cell, item.output) for item in answer(markdown("x"), code("show()", BOTH)).citations] == [(1, 0)]
+
+
+LINES = "selten (4-27) | Klassen: 29 | Encoder: 0.011 | Decoder: 0.061\nmittel (28-499) | Klassen: 56 | Encoder: 0.172 | Decoder: 0.219\n"
+
+
+def test_printed_tiers_are_read_in_other_languages():
+    assert tier_table(case(code("print(t, f1_enc, f1_dec)", LINES)), CheckOptions()).verdict == "passed"
+
+
+@pytest.mark.parametrize("shown", ["rarísimas 4-27 :: 0.011 0.061\nfrecuentes 500-999 :: 0.17 0.21\n", "稀有 0.011 0.061\n常见 0.47 0.49\n", "A <28 0.1 0.2\nB >500 0.5 0.6\n"])
+def test_lines_that_may_be_tiers_are_never_called_missing(shown):
+    assert tier_table(case(code("zeige(x)", shown)), CheckOptions()).verdict != "failed"
