@@ -31,7 +31,7 @@ def truth(chosen: Choices) -> dict[str, Verdicts]:
         "tiers.reported": _tiers(chosen),
         "latency.method": _latency_method(chosen),
         "latency.reported": _latency_reported(chosen),
-        "memo.sections": {"full": PASSED, "four": PARTIAL, "three": FAILED, "none": FAILED | OPEN}[chosen.memo],
+        "memo.sections": _sections(chosen),
         "integrity.outputs_match_code": _outputs(chosen),
         "integrity.memo_matches_outputs": _memo_numbers(chosen),
     }
@@ -170,6 +170,16 @@ def _latency_reported(chosen: Choices) -> Verdicts:
     if lost and not in_memo:
         return ANY if chosen.outputs == "missing" else NOT_FAILED
     return PASSED | PARTIAL if lost or chosen.latency_print == "ms_only" else PASSED
+
+
+def _sections(chosen: Choices) -> Verdicts:
+    said_why_not = chosen.weights == "none"  # "I ran out of time and did not run this part": a part, or an empty one
+    return {
+        "full": PASSED | PARTIAL if said_why_not else PASSED,
+        "four": PARTIAL | FAILED if said_why_not else PARTIAL,
+        "three": FAILED,
+        "none": FAILED | OPEN,
+    }[chosen.memo]
 
 
 def _outputs(chosen: Choices) -> Verdicts:
