@@ -168,7 +168,7 @@ CASES: dict[str, Case] = {
         unrun_from="save",
         execution="timeout",
     ),
-    "13-two-sections-missing": Case("Nobody Else", change=_without_memo(2, 5), findings={"memo.sections": "partial"}),
+    "13-two-sections-missing": Case("Nobody Else", change=_without_memo(2, 5), findings={"memo.sections": "failed"}),
     "14-starter": Case("Empty Handed", name="starter", status="needs_review", execution="error"),
     "15-draft": Case("Dora Draft", moodle_status="Draft (not submitted) -  - ", status="needs_review"),
     "16-late": Case("Lars Late", moodle_status="Submitted for grading - 1 day 2 hours late -  - "),
