@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import count_config, saved_modules
 from grader.checks._seen import citations, configurations, conflict, dry, finished, said
@@ -34,6 +36,10 @@ def head_saved(case: Case, options: Options) -> Finding:
     if trains:
         return _nothing_saved(case, trains, files)
     return _from_text(case)
+
+
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".joblib")
+TRAINERS_OWN = {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth"}
 
 
 def _head(case: Case) -> str:
@@ -83,6 +89,20 @@ def _judge_files(case: Case, files: list[Saved]) -> Finding:
     with_head = [item for item in files if item.head]
     good = [item for item in with_head if item.head_trained is not False and not item.adapter_zero]
     staff = f"{'Measured' if files[0].source == 'artifact' else 'Claimed by the recorder'}: {_content(files)}."
+    apart = _unopened(case)
+    if not with_head and apart:
+        return finding(
+            "partial",
+            student=(
+                f"Your adapter does not hold the head `{_head(case)}`. You also save {apart[0]}, which may hold it, "
+                f"but that needs further "
+                f"code to load. {_fix(case)}"
+            ),
+            staff=f"{staff} Left unopened (never unpickled): {', '.join(apart[:4])}.",
+            source=files[0].source,
+            citations=citations(files),
+            flags=_copies(case),
+        )
     if not with_head:
         return finding(
             "failed",
@@ -107,6 +127,15 @@ def _judge_files(case: Case, files: list[Saved]) -> Finding:
             flags=_copies(case),
         )
     return _saved_well(case, good, staff)
+
+
+def _unopened(case: Case) -> list[str]:
+    """Pickled files of the student's own that the run left: a head may be in them, and they are never opened."""
+    return [
+        path
+        for path in case.evidence.left
+        if path.endswith(PICKLES) and "checkpoint-" not in path and PurePosixPath(path).name not in TRAINERS_OWN
+    ]
 
 
 def trained_later(case: Case) -> bool:

@@ -84,3 +84,16 @@ def test_an_adapter_handed_in_that_never_trained_is_a_conflict_where_the_code_tr
 )
 def test_without_a_run_code_and_printed_count_must_agree(items, verdict):
     assert head_saved(observed(*items, ran=False), Options()).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("left", "verdict"),
+    [
+        (("out/decoder_head.pt",), "partial"),
+        (("runs/decoder/training_args.bin", "runs/checkpoint-4/optimizer.pt", "data/test.parquet"), "failed"),
+    ],
+)
+def test_a_pickle_of_the_students_own_may_hold_the_head(left, verdict):
+    case = observed(TRAINS, file(head=False, trained=None))
+    case = case.model_copy(update={"evidence": case.evidence.model_copy(update={"left": left})})
+    assert head_saved(case, Options()).verdict == verdict
