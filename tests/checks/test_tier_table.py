@@ -67,6 +67,13 @@ def test_printed_tiers_are_read_in_other_languages():
     assert tier_table(case(code("print(t, f1_enc, f1_dec)", LINES)), CheckOptions()).verdict == "passed"
 
 
-@pytest.mark.parametrize("shown", ["rarísimas 4-27 :: 0.011 0.061\nfrecuentes 500-999 :: 0.17 0.21\n", "稀有 0.011 0.061\n常见 0.47 0.49\n", "A <28 0.1 0.2\nB >500 0.5 0.6\n"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "rarísimas 4-27 :: 0.011 0.061\nfrecuentes 500-999 :: 0.17 0.21\n",
+        "稀有 0.011 0.061\n常见 0.47 0.49\n",
+        "A <28 0.1 0.2\nB >500 0.5 0.6\n",
+    ],
+)
 def test_lines_that_may_be_tiers_are_never_called_missing(shown):
     assert tier_table(case(code("zeige(x)", shown)), CheckOptions()).verdict != "failed"
