@@ -36,7 +36,7 @@ def main(handle: int, parent: int) -> None:
     try:
         if told["boxed"]:
             descend([Path(path) for path in told["paths"]])
-        _end_with(parent)
+        end_with(parent)
         worker = Worker(stage, limits, told)
     except GraderError as error:
         pipe.send_bytes(_trouble(error))
@@ -100,7 +100,7 @@ def _try(box: Box) -> None:
         box.close()
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Be killed when the grader is, for whatever reason (Linux only; elsewhere the pipe's end does it later)."""
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):

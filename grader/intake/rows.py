@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.intake.owners import Owner
 from grader.intake.status import StatusWords, read_status
-from grader.model.submission import Flag, Participant, SubmissionStatus
+from grader.model.submission import DRAFT, Flag, Participant, SubmissionStatus
 from grader.model.worksheet import Worksheet, WorksheetRow, is_locked, number_in
 
 
@@ -50,7 +50,7 @@ def _status(words: StatusWords, handed_in: bool) -> SubmissionStatus:
 def _status_flags(words: StatusWords, text: str | None, handed_in: bool) -> tuple[Flag, ...]:
     flags = []
     if words.state == "draft" and handed_in:
-        flags.append(Flag(kind="draft", why="Moodle says that this was not submitted for grading (a draft)."))
+        flags.append(Flag(kind="draft", why=DRAFT))
     if words.state in ("submitted", "draft") and not handed_in:
         why = "The worksheet says that something was handed in, but the export has no file of it: download both again."
         flags.append(Flag(kind="files_missing", why=why))

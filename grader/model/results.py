@@ -80,7 +80,7 @@ class ResultSection(Frozen):
 
 
 class ResultFlag(Frozen):
-    """Something odd, for staff."""
+    """Something that staff should know."""
 
     kind: str
     why: str
@@ -103,6 +103,9 @@ class Result(Frozen):
     max: Points
     review: tuple[ReviewItem, ...]
     flags: tuple[ResultFlag, ...]
+    """Odd enough that a person must look: a flag makes the status `needs_review`."""
+    notes: tuple[ResultFlag, ...] = ()
+    """Worth knowing, nothing to decide."""
 
 
 Results = TypeAdapter(list[Result])

@@ -20,6 +20,9 @@ class Flag(Frozen):
     """True: a person must look (`needs_review`). False: only for information."""
 
 
+DRAFT = "Moodle says that this is a draft, not submitted for grading: decide whether it counts."
+
+
 def file_stem(participant: str) -> str:
     """A participant id as a file name that is safe everywhere and unique: odd ids get a hash behind."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", participant) and not participant.endswith("."):

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from grader.feedback import (
     ClassSpread,
@@ -114,17 +113,11 @@ def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes
         yield GradebookRow(
             participant_id=person.id,
             name=person.name,
-            grade=grade_of(item),
+            grade=card.total,
             comment_html=moodle_comment(card, materials.rubric, preview=True, draft=item.submission.draft),
             page=pages[person.id],
             members=person.members,
         )
-
-
-def grade_of(item: Graded) -> Decimal | None:
-    """No grade without a readable, finished submission: never 0 for nothing."""
-    card = item.judgement.scorecard
-    return None if item.submission.draft or card.status == "unreadable" else card.total
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:

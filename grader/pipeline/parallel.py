@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import TypeVar
+
+from grader.execution.worker import end_with
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -22,7 +25,7 @@ def in_parallel(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], *,
     readers = []
     for number in range(jobs):
         reader, writer = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(function, items[number::jobs], writer), daemon=True)
+        process = context.Process(target=_work, args=(function, items[number::jobs], writer, os.getpid()), daemon=True)
         process.start()
         writer.close()
         readers.append(reader)
@@ -33,7 +36,8 @@ def in_parallel(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], *,
         yield answer
 
 
-def _work(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], writer: Connection) -> None:
+def _work(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], writer: Connection, parent: int) -> None:
+    end_with(parent)  # it shares the lock of the results folder, which must not outlive the grader
     for item in items:
         try:
             answer: object = function(item)

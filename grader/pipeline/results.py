@@ -74,7 +74,8 @@ def result_of(graded: Graded) -> Result:
         high=card.high,
         max=card.max,
         review=card.review,
-        flags=tuple(ResultFlag(kind=flag.kind, why=flag.why) for flag in graded.flags),
+        flags=tuple(ResultFlag(kind=flag.kind, why=flag.why) for flag in graded.flags if flag.blocking),
+        notes=tuple(ResultFlag(kind=flag.kind, why=flag.why) for flag in graded.flags if not flag.blocking),
     )
 
 

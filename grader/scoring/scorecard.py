@@ -16,7 +16,7 @@ from grader.model.scorecard import (
     SectionScore,
     Suggestion,
 )
-from grader.model.submission import Flag, Submission
+from grader.model.submission import DRAFT, Flag, Submission
 from grader.scoring.late import late_adjustment
 
 ZERO = Decimal(0)
@@ -32,11 +32,17 @@ def score(
     flags: Iterable[Flag] = (),
     late: LatePolicy | None = None,
 ) -> Scorecard:
-    """The scorecard of one readable submission. Unsettled criteria carry a range; `points` is its middle, in steps."""
+    """The scorecard of one readable submission. Unsettled criteria carry a range; `points` is its middle, in steps.
+
+    A draft has sections but no total: whether it counts is for a person to decide.
+    """
     sections = tuple(_section(section, rubric, findings, suggestions) for section in rubric.sections)
     adjustments = late_adjustment(submission, late or LatePolicy())
     review = tuple(dict.fromkeys(_review(rubric, submission, findings, flags)))
-    total, low, high = (_total(sections, adjustments, name, rubric.max) for name in ("points", "low", "high"))
+    total, low, high = (
+        None if submission.draft else _total(sections, adjustments, name, rubric.max)
+        for name in ("points", "low", "high")
+    )
     return Scorecard(
         status="needs_review" if review else "graded",
         sections=sections,
@@ -133,7 +139,7 @@ def _review(
             if flag.blocking:
                 yield ReviewItem(criterion=name, why=flag.why)
     if submission.draft:
-        yield ReviewItem(criterion="", why="handed in as a draft, not submitted for grading: decide whether it counts")
+        yield ReviewItem(criterion="", why=DRAFT)
     for flag in (*submission.flags, *flags):
         if flag.blocking:
             yield ReviewItem(criterion="", why=flag.why)

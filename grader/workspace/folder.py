@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -16,6 +17,8 @@ from grader.model.submission import Submission, file_stem
 from grader.workspace.files import canonical, read_artefact, sha256_of, write_artefact, write_atomic
 
 WORKSHEET = "worksheet.original.csv"
+PATIENCE = 2.0
+"""Seconds to wait for the folder's lock."""
 
 
 class Attempt:
@@ -137,7 +140,7 @@ class Workspace:
                 where=str(self.root),
                 todo="choose a folder that you may write to with --out",
             ) from error
-        if not _try_lock(self._lock):
+        if not _lock(self._lock):
             self._lock.close()
             raise WorkspaceError(
                 "another grader is working in this folder",
@@ -232,13 +235,19 @@ def fingerprint(value: Any) -> str:
     return sha256_of(canonical(value))
 
 
-def _try_lock(file: IO[bytes]) -> bool:
+def _lock(file: IO[bytes]) -> bool:
+    """Take the lock; whoever was killed a moment ago gets the time to let go of it."""
     try:
         import fcntl
     except ImportError:  # Windows: instructors' runs need Linux; a student's own check has no second grader
         return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
