@@ -17,7 +17,7 @@ from grader.cli.tables import plain, results_table
 from grader.errors import EXIT_DONE, EXIT_MACHINE
 from grader.execution import Machine, probe
 from grader.pipeline import Request, grade, load_materials, results_json
-from grader.pipeline.demo import differences, pack, samples
+from grader.pipeline.demo import differences, pack, samples, scale_for
 from grader.pipeline.materials import library_versions
 from grader.settings import Settings
 
@@ -100,8 +100,8 @@ def demo_command(*, target: Path | None, slug: str | None, jobs: int | None, as_
         err.print(f"  -> {machine.box_mend}", markup=False)
     folder = target or Path(tempfile.mkdtemp(prefix="grader-demo-"))
     export, worksheet = _packed(folder, pack(found))
-    settings = Settings(jobs=jobs or default_jobs(), boxed=machine.box)
     materials = load_materials(course, chosen)
+    settings = Settings(jobs=jobs or default_jobs(), boxed=machine.box, scale=scale_for(materials.assignment))
     with Bar(err, quiet=as_json) as bar:
         graded = grade(Request(export, folder / "results", worksheet), materials, settings, bar)
     wrong = list(differences(found, graded))

@@ -97,3 +97,5 @@ class Assignment(Artefact):
     """Lecture shingles, course figures, starter prompts and class names: memo_aids.json, if there is one."""
     scale: str = "t4"
     """Scale that students' recorded metrics are held against unless the command says otherwise."""
+    golden_scale: str | None = None
+    """Scale of the golden cases, where their outputs come from the stand-ins."""

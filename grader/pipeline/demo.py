@@ -14,6 +14,7 @@ import yaml
 
 from grader.catalog import Course
 from grader.errors import CourseError
+from grader.model.assignment import Assignment
 from grader.pipeline.results import Graded
 
 FIRST_ID = 101
@@ -63,6 +64,12 @@ def _sample(folder: Path, participant: str) -> Sample:
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "case.yaml"}
     status = data.get("moodle_status") or ("Submitted for grading -  - " if files else "No submission -  - ")
     return Sample(folder.name, participant, data["student"], files, status, data.get("expect") or {})
+
+
+def scale_for(assignment: Assignment) -> str | None:
+    """The scale of the golden cases, once it has been recorded; else the assignment's own."""
+    wanted = assignment.golden_scale
+    return wanted if wanted in assignment.expected else None
 
 
 def pack(found: Sequence[Sample]) -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ import pytest
 
 from grader.catalog import Course
 from grader.pipeline import Graded, Materials, Request, grade, load_materials
-from grader.pipeline.demo import Sample, pack, samples
+from grader.pipeline.demo import Sample, pack, samples, scale_for
 from grader.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,8 @@ def graded(materials: Materials, tmp_path_factory: pytest.TempPathFactory) -> di
     (folder / "export.zip").write_bytes(export)
     (folder / "sheet.csv").write_bytes(sheet)
     request = Request(folder / "export.zip", folder / "out", folder / "sheet.csv")
-    return {item.submission.participant.id: item for item in grade(request, materials, Settings(mode="static"))}
+    settings = Settings(mode="static", scale=scale_for(materials.assignment))
+    return {item.submission.participant.id: item for item in grade(request, materials, settings)}
 
 
 def test_there_are_at_least_twelve_with_both_forms() -> None:
