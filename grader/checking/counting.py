@@ -7,11 +7,14 @@ know configurations that PEFT would refuse, and it says nothing about whether a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from itertools import combinations
 from math import prod
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import finalize
 
 from grader.model.assignment import ModelFacts
 
@@ -28,6 +31,10 @@ WITHOUT_EFFECT = frozenset(
      "revision", "alpha_pattern", "peft_type"}
 )  # fmt: skip
 """Settings that don't change how many parameters train."""
+P = ParamSpec("P")
+T = TypeVar("T")
+REMEMBERED = 5000
+"""Answers kept per question and model."""
 PREFIXES = ("base_model.", "model.", "module.", "_orig_mod.")
 
 
@@ -73,11 +80,37 @@ def short_target(name: str) -> str:
     return name.removesuffix("_proj")
 
 
-def weights_of(facts: ModelFacts) -> dict[str, tuple[int, ...]]:
+def once_per_model(function: Callable[Concatenate[ModelFacts, P], T]) -> Callable[Concatenate[ModelFacts, P], T]:
+    """Answers are remembered for as long as the model's facts live: a whole class asks the same questions.
+
+    Facts are told apart by identity (they are frozen, and too large to compare); other arguments by how they are written.
+    """
+    known: dict[int, dict[str, T]] = {}
+
+    @wraps(function)
+    def answer(facts: ModelFacts, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if id(facts) not in known:
+            known[id(facts)] = {}
+            finalize(facts, known.pop, id(facts), None)
+        answers = known[id(facts)]
+        question = repr((args, kwargs))
+        if question not in answers:
+            if len(answers) >= REMEMBERED:
+                answers.clear()
+            answers[question] = function(facts, *args, **kwargs)
+        return answers[question]
+
+    return answer
+
+
+@once_per_model
+def weights_of(facts: ModelFacts) -> Mapping[str, tuple[int, ...]]:
     """Module name -> shape of its weight, for the linear modules."""
-    return {name: facts.parameters[f"{name}.weight"] for name in facts.linear if f"{name}.weight" in facts.parameters}
+    known = facts.parameters
+    return MappingProxyType({name: known[f"{name}.weight"] for name in facts.linear if f"{name}.weight" in known})
 
 
+@once_per_model
 def base_total(facts: ModelFacts) -> int:
     """All parameters of the model at true size."""
     return sum(prod(shape) for shape in facts.parameters.values())
@@ -86,6 +119,7 @@ def base_total(facts: ModelFacts) -> int:
 # -- from a configuration -------------------------------------------------------------------------------------------
 
 
+@once_per_model
 def count_config(facts: ModelFacts, config: Mapping[str, Any]) -> Count | None:
     """What this LoRA configuration would train; null where its rules are not understood or a value was not readable."""
     if set(config.get("unresolved") or ()) - WITHOUT_EFFECT:
@@ -219,8 +253,13 @@ def _ancestors(name: str) -> Iterable[str]:
 
 def count_names(facts: ModelFacts, names: Iterable[tuple[str, Sequence[int]]]) -> Count | None:
     """What trainable parameters of a stand-in, by name and shape, make at true size; null where a name is not known."""
+    return _count_names(facts, tuple((name, tuple(shape)) for name, shape in names))
+
+
+@once_per_model
+def _count_names(facts: ModelFacts, names: tuple[tuple[str, tuple[int, ...]], ...]) -> Count | None:
     modules = weights_of(facts)
-    known = {_bare(name): name for name in facts.parameters}
+    known = _bare_names(facts)
     trainable = lora = copies = 0
     ranks: list[int] = []
     kinds: set[str] = set()
@@ -284,6 +323,12 @@ class Part:
         return {"A": (self.rank or 0) * into, "B": (self.rank or 0) * out, "magnitude": out}[self.kind or "A"]
 
 
+@once_per_model
+def _bare_names(facts: ModelFacts) -> Mapping[str, str]:
+    """Bare name -> name at true size."""
+    return MappingProxyType({_bare(name): name for name in facts.parameters})
+
+
 def _bare(name: str) -> str:
     """Without the prefixes that wrappers add, so that names of one model compare."""
     changed = True
@@ -298,6 +343,7 @@ def _bare(name: str) -> str:
 # -- from a count ------------------------------------------------------------------------------------------------------
 
 
+@once_per_model
 def explain(facts: ModelFacts, count: int, *, at_most: int = 4) -> tuple[Plausible, ...]:
     """Plausible configurations that train exactly this many, the most usual first."""
     modules = weights_of(facts)

@@ -25,6 +25,7 @@ from grader.pipeline.materials import Materials, library_versions
 from grader.pipeline.outputs import write_outputs
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.progress import Progress, RunLog, Silent
+from grader.pipeline.reading import kept_or_read
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
@@ -208,13 +209,21 @@ def judge_batch(  # noqa: PLR0913  (what a result depends on, and where it goes)
 def _judge_one(
     submission: Submission, attempt: Attempt | None, materials: Materials, scale: str, *, store: bool
 ) -> Graded:
-    evidence = (attempt.evidence() if attempt else None) or Evidence()
     flags = _unchanged_identity(submission, attempt)
-    judgement = judge(submission, evidence, materials, scale=scale)
+    evidence, digest = (attempt.evidence_with_digest() if attempt else None) or (Evidence(), "")
+    reading = None
+    if attempt is not None and digest:
+        reading = kept_or_read(attempt, evidence, digest, materials, keep=store)
+    judgement = judge(submission, evidence, materials, scale=scale, reading=reading)
     if attempt is not None and store:
         attempt.store_findings(judgement.findings)
         attempt.store_scorecard(judgement.scorecard)
-    return Graded(submission, evidence, judgement, attempt.number if attempt else None, flags)
+    return Graded(submission, _slim(evidence), judgement, attempt.number if attempt else None, flags)
+
+
+def _slim(evidence: Evidence) -> Evidence:
+    """What pages and tables show of a run; the rest stays on disk, or a large class would fill the memory."""
+    return evidence.model_copy(update={"trace": (), "saved": (), "notebook": None, "executed": None})
 
 
 def _unchanged_identity(submission: Submission, attempt: Attempt | None) -> tuple[Flag, ...]:

@@ -11,9 +11,8 @@ from grader.model.memo import Memo
 from grader.model.observation import Observations
 from grader.model.scorecard import Scorecard, Suggestion
 from grader.model.submission import Flag, Submission
-from grader.observing import observe
-from grader.observing.memo import memo_observation, read_memo
 from grader.pipeline.materials import Materials
+from grader.pipeline.reading import Reading, our_fault, read
 from grader.scoring import score, unscored
 from grader.scoring.suggest import suggest
 from grader.workspace.files import digest_of
@@ -31,17 +30,24 @@ class Judgement:
 
 
 def judge(
-    submission: Submission, evidence: Evidence, materials: Materials, *, scale: str, public_only: bool = False
+    submission: Submission,
+    evidence: Evidence,
+    materials: Materials,
+    *,
+    scale: str,
+    public_only: bool = False,
+    reading: Reading | None = None,
 ) -> Judgement:
-    """Never raises because of the submission's content: what breaks down is a flag or a `crashed` finding."""
+    """Never raises because of the submission's content: what breaks down is a flag or a `crashed` finding.
+
+    `reading`: what this evidence was read to say before, where that is known.
+    """
     if evidence.notebook is None and evidence.memo_text is None:
         return Judgement(
             Findings(), Observations(), None, unscored(materials.rubric, submission, evidence.flags), evidence.flags
         )
-    seen, broken = observe(evidence, materials.assignment)
-    memo, memo_trouble = _memo(evidence, materials, seen)
-    if memo is not None:
-        seen = seen.model_copy(update={"items": (*seen.items, memo_observation(memo))})
+    reading = reading or read(evidence, materials)
+    seen, memo = reading.seen, reading.memo
     findings = run_checks(
         materials.rubric,
         evidence,
@@ -50,9 +56,9 @@ def judge(
         materials.registry,
         scale=scale,
         public_only=public_only,
-    ).model_copy(update={"evidence_sha256": digest_of(evidence), "rubric_sha256": materials.rubric_sha256})
+    ).model_copy(update={"evidence_sha256": reading.evidence_sha256, "rubric_sha256": materials.rubric_sha256})
     suggestions, suggest_trouble = _suggestions(memo, materials, seen, findings)
-    flags = (*evidence.flags, *broken, *memo_trouble, *suggest_trouble)
+    flags = (*evidence.flags, *reading.flags, *suggest_trouble)
     card = score(
         materials.rubric,
         submission,
@@ -64,13 +70,6 @@ def judge(
     return Judgement(findings, seen, memo, card, flags)
 
 
-def _memo(evidence: Evidence, materials: Materials, seen: Observations) -> tuple[Memo | None, tuple[Flag, ...]]:
-    try:
-        return read_memo(evidence, materials.assignment, materials.rubric, seen), ()
-    except Exception as error:  # the memo is a student's text: whatever it breaks, a person reads it then
-        return None, (_our_fault("the memo reader", error),)
-
-
 def _suggestions(
     memo: Memo | None, materials: Materials, seen: Observations, findings: Findings
 ) -> tuple[dict[str, Suggestion], tuple[Flag, ...]]:
@@ -78,10 +77,5 @@ def _suggestions(
         return {}, ()
     try:
         return suggest(memo, materials.rubric, seen, findings), ()
-    except Exception as error:  # as above
-        return {}, (_our_fault("suggesting points", error),)
-
-
-def _our_fault(what: str, error: Exception) -> Flag:
-    why = f"{what} failed on this submission ({type(error).__name__}): our fault, a person reads the memo"
-    return Flag(kind="memo_reader_crashed", why=why)
+    except Exception as error:  # the memo is a student's text: whatever it breaks, a person reads it then
+        return {}, (our_fault("suggesting points", error),)

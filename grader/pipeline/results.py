@@ -28,6 +28,7 @@ class Graded:
 
     submission: Submission
     evidence: Evidence
+    """How the run went; of a class without its records and notebooks, which stay on disk."""
     judgement: Judgement
     attempt: int | None = None
     extra_flags: tuple[Flag, ...] = ()

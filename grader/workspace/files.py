@@ -75,6 +75,12 @@ def digest_of(artefact: Artefact) -> str:
 
 def read_artefact(path: Path, kind: type[ArtefactT]) -> ArtefactT | None:
     """Read an artefact back; null if there is none. Raises when it was damaged or is of a newer schema."""
+    found = read_with_digest(path, kind)
+    return None if found is None else found[0]
+
+
+def read_with_digest(path: Path, kind: type[ArtefactT]) -> tuple[ArtefactT, str] | None:
+    """The same, with the digest that it was stored under."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -84,7 +90,7 @@ def read_artefact(path: Path, kind: type[ArtefactT]) -> ArtefactT | None:
     return _parse(path, raw, kind)
 
 
-def _parse(path: Path, raw: bytes, kind: type[ArtefactT]) -> ArtefactT:
+def _parse(path: Path, raw: bytes, kind: type[ArtefactT]) -> tuple[ArtefactT, str]:
     try:
         body = json.loads(raw.decode("utf-8", "surrogatepass"))
         digest = body.pop(DIGEST)
@@ -99,7 +105,7 @@ def _parse(path: Path, raw: bytes, kind: type[ArtefactT]) -> ArtefactT:
     if not intact:
         raise _damaged(path)
     try:
-        return kind.model_validate(body)
+        return kind.model_validate(body), str(digest)
     except ValidationError as error:
         raise _damaged(path) from error
 

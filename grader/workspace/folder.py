@@ -9,12 +9,13 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Any
 
-from grader.errors import StorageError, WorkspaceError
+from grader.errors import GraderError, StorageError, WorkspaceError
 from grader.model.evidence import Evidence
 from grader.model.finding import Findings
+from grader.model.reading import StoredReading
 from grader.model.scorecard import Scorecard
 from grader.model.submission import Submission, file_stem
-from grader.workspace.files import canonical, read_artefact, sha256_of, write_artefact, write_atomic
+from grader.workspace.files import canonical, read_artefact, read_with_digest, sha256_of, write_artefact, write_atomic
 
 WORKSHEET = "worksheet.original.csv"
 PATIENCE = 2.0
@@ -58,15 +59,20 @@ class Attempt:
 
     def evidence(self) -> Evidence | None:
         """Evidence with its notebooks read back and verified against their hashes."""
-        found = read_artefact(self.path / "evidence.json", Evidence)
-        if found is None:
+        found = self.evidence_with_digest()
+        return None if found is None else found[0]
+
+    def evidence_with_digest(self) -> tuple[Evidence, str] | None:
+        """The same, with the digest of what is stored: other digest, other evidence."""
+        stored = read_with_digest(self.path / "evidence.json", Evidence)
+        if stored is None:
             return None
-        return found.model_copy(
-            update={
-                "notebook": self._notebook("notebook.ipynb", found.notebook_sha256),
-                "executed": self._notebook("executed.ipynb", found.executed_sha256),
-            }
-        )
+        found, digest = stored
+        notebooks = {
+            "notebook": self._notebook("notebook.ipynb", found.notebook_sha256),
+            "executed": self._notebook("executed.ipynb", found.executed_sha256),
+        }
+        return found.model_copy(update=notebooks), digest
 
     def _notebook(self, name: str, expected: str | None) -> dict[str, Any] | None:
         if expected is None:
@@ -103,6 +109,17 @@ class Attempt:
         data = json.dumps(notebook, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass")
         write_atomic(self.path / name, data)
         return sha256_of(data)
+
+    def reading(self) -> StoredReading | None:
+        """What was read out of the evidence last; null too where it is damaged, since it can be made again."""
+        try:
+            return read_artefact(self.path / "reading.json", StoredReading)
+        except GraderError:
+            return None
+
+    def store_reading(self, reading: StoredReading) -> str:
+        """Returns the digest."""
+        return write_artefact(self.path / "reading.json", reading)
 
     def findings(self) -> Findings | None:
         """What the checks answered last."""
