@@ -8,6 +8,8 @@
     +-- MachineError               exit 3: this machine can't do it
         +-- SandboxError           no box for foreign code
         +-- StorageError           disk full, read-only, damaged artefact
+        +-- MoodleSiteError        the Moodle site refuses, or answers what can't be used
+            +-- ConnectionLostError  no answer: whether it did what was asked is not known
 
 Trouble with one submission is never an exception here: it is data (a status, a flag, a verdict).
 """
@@ -68,3 +70,16 @@ class SandboxError(MachineError):
 
 class StorageError(MachineError):
     """Reading or writing failed: disk full, read-only, or an artefact that was damaged."""
+
+
+class MoodleSiteError(MachineError):
+    """The Moodle site refuses, or answers something that can't be used; `code` is Moodle's own word for it."""
+
+    def __init__(self, what: str, *, where: str | None = None, todo: str | None = None, code: str = "") -> None:
+        """`code` as in `invalidtoken`; empty where the trouble is not Moodle's own."""
+        super().__init__(what, where=where, todo=todo)
+        self.code = code
+
+
+class ConnectionLostError(MoodleSiteError):
+    """No answer came: whether the site did what was asked is not known until it is read back."""

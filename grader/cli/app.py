@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     import grader.cli.assignments
     import grader.cli.doctoring
     import grader.cli.grading
+    import grader.cli.moodle
     import grader.cli.students  # noqa: F401  (each module adds its commands to the app)
 
     try:

@@ -7,6 +7,7 @@ import unicodedata
 
 from grader.intake.limits import IntakeLimits
 from grader.model.base import Frozen
+from grader.model.moodle_names import folder_name
 
 _FOLDERS = re.compile(r"(?P<name>[^/]*?)_(?P<pid>[0-9]+)_assignsubmission_(?P<plugin>[a-z]+)_?/(?P<path>.+)", re.DOTALL)
 _FLAT = re.compile(r"(?P<name>[^/]*?)_(?P<pid>[0-9]+)_assignsubmission_(?P<plugin>[a-z]+)_(?P<path>[^/]+)", re.DOTALL)
@@ -89,12 +90,6 @@ def free_path(path: str, taken: dict[str, bytes]) -> str:
         number += 1
         free = f"{folder}{slash}{stem} ({number}){dot}{ending}"
     return free
-
-
-def folder_name(name: str) -> str:
-    """A name as an export has it, blanks aside: underscores become blanks, some signs go, `?` and `*` become `_`."""
-    kept = re.sub(r"[\x00-\x1f\x7f&<>\"`|':\\/]", "", name.replace("_", " "))
-    return " ".join(re.sub(r"[?*]", "_", kept).split())
 
 
 def same_team(exported: str, group: str) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from grader.intake.names import DEFAULT_TEAM, EntryName, folder_name, same_team
+from grader.intake.names import DEFAULT_TEAM, EntryName, same_team
 from grader.intake.owners import Owner, Roster
 from grader.intake.rows import row_owner
+from grader.model.moodle_names import folder_name
 from grader.model.submission import Flag, Participant
 from grader.model.worksheet import Worksheet, WorksheetRow
 

@@ -13,6 +13,7 @@ import pytest
 import grader.cli.assignments
 import grader.cli.doctoring
 import grader.cli.grading
+import grader.cli.moodle
 import grader.cli.students  # noqa: F401
 from grader.catalog import Course
 from grader.checking.engine import bind
