@@ -13,13 +13,21 @@ from grader.catalog import Course, find_course
 from grader.checking.registry import Registry
 from grader.checks import collect
 from grader.cli.app import app, err, json_option, open_course, out, print_json
-from grader.cli.tables import plain, verdict
+from grader.cli.selfreport import print_report, report_json
+from grader.cli.tables import plain
 from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, CourseError, InputError
-from grader.execution import probe
-from grader.pipeline import Graded, Materials, load_materials
-from grader.selfcheck.checking import after_submission, assignment_hint, check_notebook, memo_gaps, public_findings
+from grader.pipeline import load_materials
+from grader.selfcheck.checking import (
+    INSTALL,
+    assignment_hint,
+    check_notebook,
+    memo_gaps,
+    missing_libraries,
+    modules_beside,
+)
 from grader.selfcheck.explaining import documents, explanation
 from grader.selfcheck.export import DEFAULT_MB, MEGABYTE, export_notebook
+from grader.selfcheck.report import report_of
 from grader.selfcheck.watching import saves
 from grader.settings import Settings
 from grader.workspace.files import write_atomic
@@ -62,61 +70,39 @@ def _check(
 ) -> int:
     course = _course_for(notebook, course_folder)
     materials = load_materials(course, course.choose(slug, assignment_hint(notebook)))
-    settings = Settings(mode="static" if static else "dry-run", boxed=static or _boxed())
-    graded = check_notebook(notebook, materials, settings)
+    graded = check_notebook(notebook, materials, _settings(static=static))
+    beside = modules_beside(notebook, graded.evidence.notebook) if graded.evidence.notebook else []
+    report = report_of(graded, materials, modules=[module.name for module in beside])
     if page is not None:
-        from grader.pipeline.outputs import student_html
+        from grader.selfcheck.page import report_page
 
-        html = student_html(graded, materials, scale=materials.assignment.scale, preview=True)
-        write_atomic(page, html.encode("utf-8", "replace"), mode=0o644)
-    rows = list(public_findings(graded, materials))
+        write_atomic(page, report_page(report).encode("utf-8", "replace"), mode=0o644)
     if as_json:
-        print_json(_as_json(graded, rows))
+        print_json(report_json(report, graded.evidence.execution))
     else:
-        _print(graded, rows, materials, page)
-    return EXIT_DONE if all(found.verdict == "passed" for _, _, found in rows) else EXIT_NEEDS_PERSON
+        print_report(report)
+        if page is not None:
+            out.print(plain(f"page: {page}"), soft_wrap=True)
+    return EXIT_DONE if report.done else EXIT_NEEDS_PERSON
 
 
-def _boxed() -> bool:
-    machine = probe()
-    if machine.box:
-        return True
+def _settings(*, static: bool) -> Settings:
+    """How this machine can look at it: boxed, unboxed, or not running anything; said where it is less than asked for."""
+    missing = () if static else missing_libraries()
+    if static or missing:
+        if missing:
+            err.print(
+                plain(f"running your notebook needs {', '.join(missing)}: only code and saved outputs are looked at")
+            )
+            err.print(plain(f"  -> {INSTALL}"), soft_wrap=True)
+        return Settings(mode="static")
+
+    from grader.execution import probe
+
+    if probe().box:
+        return Settings()
     err.print("no sandbox on this machine: your notebook runs in a temporary copy with your own rights", style="yellow")
-    return False
-
-
-def _as_json(graded: Graded, rows: list[Any]) -> dict[str, Any]:
-    execution = graded.evidence.execution
-    return {
-        "execution": execution.model_dump(mode="json"),
-        "flags": [flag.model_dump(mode="json") for flag in graded.submission.flags + graded.evidence.flags],
-        "findings": {
-            name: found.model_dump(mode="json", by_alias=True, exclude={"staff_text", "flags"})
-            for name, _, found in rows
-        },
-    }
-
-
-def _print(graded: Graded, rows: list[Any], materials: Materials, page: Path | None) -> None:
-    execution = graded.evidence.execution
-    if execution.status not in ("ok", "skipped"):
-        out.print(plain(f"The run of your notebook ended early ({execution.status}): {execution.why}"), soft_wrap=True)
-    for flag in graded.evidence.flags:
-        out.print(plain(f"note: {flag.why}"), soft_wrap=True)
-    for name, title, found in rows:
-        out.print(verdict(found.verdict), plain(f"{title} [{name}]"))
-        if found.verdict != "passed":
-            out.print(plain(f"     {found.student_text}"), soft_wrap=True)
-            for place in found.citations[:2]:
-                where = "" if place.cell is None else f"cell {place.cell}: "
-                out.print(plain(f"     {where}{place.quote[:140]}"), soft_wrap=True)
-            if found.verdict in ("failed", "partial"):
-                out.print(plain(f"     why, and how to mend it: grader checks {name}"), soft_wrap=True)
-    later = after_submission(materials)
-    if later:
-        out.print(plain(f"Checked only after submission: {', '.join(later)}."), soft_wrap=True)
-    if page is not None:
-        out.print(plain(f"page: {page}"), soft_wrap=True)
+    return Settings(boxed=False)
 
 
 @app.command("export")

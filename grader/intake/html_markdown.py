@@ -38,7 +38,27 @@ def markdown_of(element: Element) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
+def latex_of(element: Element) -> str:
+    """Text of an output in which formulas may be drawn."""
+    work = copy.deepcopy(element)
+    work.tail = None
+    _restore_formulas(work)
+    return text_of(work).strip()
+
+
+def _restore_formulas(work: Element) -> None:
+    """Drawn formulas back to the TeX that they carry."""
+    for node in list(work.iter("math")):
+        source = node.find(".//annotation[@encoding='application/x-tex']")
+        if source is None or node.getparent() is None:
+            continue
+        text = text_of(source).strip()
+        sign = "$$" if node.get("display") == "block" else "$"
+        _replace(node, text if text.startswith(("$", "\\begin")) else f"{sign}{text}{sign}")
+
+
 def _tidy(work: Element) -> None:
+    _restore_formulas(work)
     for node in list(work.iter("script", "style", "a", "span", "div", "nobr", "mjx-container", "img", "pre")):
         if node.getparent() is None:
             continue

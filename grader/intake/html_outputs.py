@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 import lxml.html
 
-from grader.intake.html_markdown import markdown_of
+from grader.intake.html_markdown import latex_of, markdown_of
 from grader.intake.html_page import Element, classes, text_of
 
 Output = dict[str, Any]
@@ -78,7 +78,7 @@ def _bundle(element: Element, mime: str) -> dict[str, Any]:
     if mime == "text/markdown":
         return {mime: markdown_of(element)}
     if mime == "text/latex":
-        return {mime: text_of(element).strip()}
+        return {mime: latex_of(element)}
     if mime == WIDGET or (mime == "text/html" and element.find(f".//script[@type='{WIDGET}']") is not None):
         return _widget(element)
     if mime == "application/javascript":

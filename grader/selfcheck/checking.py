@@ -3,37 +3,72 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from grader.intake.export import open_export
 from grader.model.finding import Finding
+from grader.model.rubric import CheckLine
 from grader.pipeline.executing import execute, make_task, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 
+LIBRARIES = {"torch": "torch", "transformers": "transformers", "peft": "peft", "accelerate": "accelerate", "datasets": "datasets",
+    "sklearn": "scikit-learn", "matplotlib": "matplotlib"}  # fmt: skip
+"""What course notebooks import: module -> name under which it is installed."""
+INSTALL = 'python -m pip install "llm-course-grader[run]"   (or the .whl file that your course gave you, with [run] after its name)'
 
-def check_notebook(path: Path, materials: Materials, settings: Settings) -> Graded:
-    """Run the public check lines on one notebook or HTML file, with its folder's small files beside it."""
+
+LARGEST_MODULE = 1 << 20
+
+
+def missing_libraries() -> tuple[str, ...]:
+    """Without these a notebook of the course can't be run here. Nothing is imported."""
+    return tuple(name for module, name in LIBRARIES.items() if find_spec(module) is None)
+
+
+def check_notebook(path: Path, materials: Materials, settings: Settings, *, public_only: bool = True) -> Graded:
+    """Run the public check lines (or all that the course has) on one notebook or HTML file, with the modules that it imports."""
     export = open_export(path)
     submission = export.batch.submissions[0]
-    task = make_task(submission, export.files(submission.participant.id))
+    files = dict(export.files(submission.participant.id))
+    task = make_task(submission, files)
+    if task.chosen.notebook is not None:
+        files |= {module.name: module.read_bytes() for module in modules_beside(path, task.chosen.notebook)}
+        task = replace(task, files=files)
     if settings.mode == "static" or task.chosen.notebook is None:
         evidence = static_evidence(task, "")
     else:
         ((_, evidence),) = execute([task], materials, settings)
     scale = settings.scale or materials.assignment.scale
-    return Graded(submission, evidence, judge(submission, evidence, materials, scale=scale, public_only=True))
+    return Graded(submission, evidence, judge(submission, evidence, materials, scale=scale, public_only=public_only))
+
+
+def modules_beside(path: Path, notebook: Mapping[str, Any]) -> list[Path]:
+    """Modules of the student's own that the notebook imports from beside it; a copy of preflight.py is everybody's."""
+    code = "\n".join(cell["source"] for cell in notebook["cells"] if cell["cell_type"] == "code")
+    lines = re.findall(r"^[ \t]*(?:from|import)[ \t]+([\w., \t]+)", code, re.MULTILINE)
+    names = {name for line in lines for name in re.findall(r"\w+", line)} - {"preflight"}
+    found = (path.parent / f"{name}.py" for name in sorted(names))
+    return [module for module in found if module.is_file() and module.stat().st_size <= LARGEST_MODULE]
+
+
+def public_lines(materials: Materials) -> list[CheckLine]:
+    """The check lines that students may run, in the rubric's order."""
+    return [line for line in materials.rubric.checks if line.public]
 
 
 def public_findings(graded: Graded, materials: Materials) -> Iterator[tuple[str, str, Finding]]:
     """(id, title, finding) of every public line, in the rubric's order."""
     found = graded.judgement.findings.findings
-    for line in materials.rubric.checks:
-        if line.public and line.id in found:
+    for line in public_lines(materials):
+        if line.id in found:
             yield line.id, line.title or line.id, found[line.id]
 
 

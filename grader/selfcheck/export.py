@@ -6,34 +6,28 @@ is any good is not asked here.
 
 from __future__ import annotations
 
-import json
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from grader.errors import InputError
-from grader.intake.html import SOURCE_ID, SOURCE_TYPE, notebook_from_html
+from grader.intake.html import notebook_from_html
+from grader.intake.html_page import ADVICE
 from grader.intake.notebooks import choose_notebook
-from grader.selfcheck.shrink import STEPS, heaviest, shrink, without_widget_state
+from grader.model.submission import ChosenNotebook
+from grader.selfcheck.checking import modules_beside
+from grader.selfcheck.htmlpage import linked_cells, page_of
+from grader.selfcheck.progress import Part, progress
+from grader.selfcheck.report import hand_in_too
+from grader.selfcheck.shrink import STEPS, heaviest, shrink, weight, without_widget_state
 
 Notebook = dict[str, Any]
 MEGABYTE = 1_000_000
 DEFAULT_MB = 20
 """Moodle sites usually allow 20 MB or more for one file."""
-TEMPLATE = """{%- extends "lab/index.html.j2" -%}
-{%- block data_text scoped -%}
-<div class="jp-RenderedText jp-OutputArea-output output_text {{ extra_class }}" data-mime-type="text/plain">
-<pre>{{- output.data["text/plain"] | ansi2html -}}</pre>
-</div>
-{%- endblock -%}
-"""
-"""nbconvert's own, but text that was displayed can be told from text that was printed (class `output_text`)."""
-_TODO = re.compile(r"^[ \t#]*YOUR (?:CODE|ANSWER) HERE[ \t.]*$", re.MULTILINE)
+MERGE_MARK = re.compile(rb"^<{7} ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -51,62 +45,62 @@ class Exported:
 
 def export_notebook(path: Path, *, limit: int = DEFAULT_MB * MEGABYTE) -> Exported:
     """The page of a notebook (.ipynb, or .html to be made again); InputError if it can't be read as one."""
-    whole = read_notebook(path)
+    whole, odd = read_notebook(path)
     notebook, changed = without_widget_state(whole)
-    html = _page(notebook, path)
-    done = list(changed)
-    for step in STEPS:
-        if len(html) <= limit:
+    done = [*odd, *changed]
+    steps = iter(STEPS)
+    html = b""
+    while True:
+        if weight(notebook) < limit:  # the page carries the notebook, so a heavier one can't fit
+            html = page_of(notebook, path)
+            if len(html) <= limit:
+                break
+        step = next(steps, None)
+        if step is None:
             break
         notebook, changed = shrink(notebook, step)
-        if changed:
-            html = _page(notebook, path)
-            done += changed
+        done += changed
+    html = html or page_of(notebook, path)
     fits = len(html) <= limit
-    missing = [*_unfinished(whole), *_reads_back(html), *([] if fits else [_too_big(html, limit, notebook)])]
+    missing = [*_unfinished(whole), *_reads_back(html, whole)]
+    missing += [hand_in_too(module.name) for module in modules_beside(path, whole)]
+    missing += [] if fits else [_too_big(html, limit, notebook)]
     return Exported(html, tuple(missing), tuple(done), fits)
 
 
-def read_notebook(path: Path) -> Notebook:
-    """The notebook in a file, in the one shape that grading uses."""
+def read_notebook(path: Path) -> tuple[Notebook, list[str]]:
+    """The notebook in a file, in the one shape that grading uses, and what had to be changed for that."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"can't be read: {error.strerror}", where=str(path), todo="name your notebook") from None
+    if MERGE_MARK.search(data):
+        todo = "choose one version (`git checkout --ours FILE` or `--theirs FILE`), look at it in Jupyter, and save it"
+        raise InputError("holds two versions between the marks of a git merge (<<<<<<<)", where=str(path), todo=todo)
     chosen = choose_notebook({path.name: data})
+    if any(flag.kind == "notebook_repaired" for flag in chosen.flags):
+        todo = "open it where you worked (Jupyter, Colab), save or download it again, and export that"
+        raise InputError("is cut off or damaged: cells would be missing from the page", where=str(path), todo=todo)
     if chosen.notebook is None:
-        why = " ".join(flag.why for flag in chosen.flags)
-        raise InputError(f"is no notebook that can be read. {why}", where=str(path), todo="save it again and retry")
-    return dict(chosen.notebook)
+        raise InputError(_unreadable(path, chosen), where=str(path), todo=ADVICE.replace("Please hand in", "Export"))
+    return dict(chosen.notebook), [flag.why for flag in chosen.flags]
 
 
-def _page(notebook: Notebook, path: Path) -> bytes:
-    """nbconvert's page with the notebook in its head, where no unclosed tag of the student's can swallow it."""
-    from nbconvert import HTMLExporter  # half a second that other commands need not pay
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
-            template_name="lab", raw_template=TEMPLATE, embed_images=True
-        )
-        resources = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
-        node: Any = nbformat.from_dict(notebook)  # type: ignore[no-untyped-call]
-        body, _ = exporter.from_notebook_node(node, resources=resources)
-    place = re.search(r"<head>\s*(<meta charset[^>]*>)?", body)
-    at = place.end() if place else 0
-    return f"{body[:at]}\n{_carried(notebook)}\n{body[at:]}".encode("utf-8", "replace")
+def _unreadable(path: Path, chosen: ChosenNotebook) -> str:
+    """Why, without the advice, which stands below it."""
+    named = [flag.why for flag in chosen.flags if flag.kind == "notebook_unreadable"]
+    if not named:
+        return f"is no notebook (a {path.suffix or 'nameless'} file)"
+    why = named[0].removeprefix(f"{path.name}: ").replace(ADVICE, "").strip()
+    return f"is no notebook that can be read. {why}"
 
 
-def _carried(notebook: Notebook) -> str:
-    """JSON in a script of a type that no browser runs; no `<` is left that could end it or open a comment."""
-    text = json.dumps(notebook, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
-    return f'<script type="{SOURCE_TYPE}" id="{SOURCE_ID}">{text}</script>'
-
-
-def _reads_back(html: bytes) -> Iterator[str]:
+def _reads_back(html: bytes, notebook: Notebook) -> Iterator[str]:
+    if not notebook["cells"]:
+        return
     read = notebook_from_html(html)
     if read.notebook is None:
-        yield f"The page could not be read back ({read.reason}): please hand in the .ipynb itself beside it."
+        yield "The page could not be read back: please hand in the .ipynb itself beside it."
     elif any(flag.kind == "carried_notebook_differs" for flag in read.flags):
         yield (
             "Some of your text shows differently on the page than in the notebook (often an HTML tag that is not closed). "
@@ -119,34 +113,54 @@ def _reads_back(html: bytes) -> Iterator[str]:
 
 def _unfinished(notebook: Notebook) -> Iterator[str]:
     """What a reader would miss, from the cells alone; cells count from 0, as everywhere in the grader's texts."""
-    cells = list(enumerate(notebook["cells"]))
-    code = [(index, cell) for index, cell in cells if cell["cell_type"] == "code" and cell["source"].strip()]
-    blank = [index for index, cell in cells if _TODO.search(cell["source"])]
-    idle = [index for index, cell in code if not cell["outputs"] and cell["execution_count"] is None]
-    idle = [index for index in idle if index not in blank]
-    failed = [(index, name) for index, cell in code for name in _errors(cell)]
-    if not code:
+    state = progress(notebook)
+    language = _language(notebook)
+    if language not in ("python", "ipython", ""):
+        yield f"The notebook says that its language is {language!r:.40}: is this the right file?"
+    if not state.code_cells:
         yield "There are no code cells: is this the right file?"
-    elif len(idle) == len([index for index, _ in code if index not in blank]):
+    elif state.state == "starter":
+        yield "This is still the starter: nothing is written yet. Write, run and save your notebook before you export it."
+        return
+    elif state.never_run:
         yield (
             "No cell has been run, so there are no outputs to grade. Runtime > Run all, save, and export again "
             "(in Colab: File > Download > Download .ipynb, then export that file)."
         )
-    elif idle:
-        yield f"{_cells(idle)} not been run since the outputs were last cleared; run the whole notebook once, then save."
-    if blank:
-        yield f"{_cells(blank)} the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE)."
-    for index, name in failed[:5]:
-        yield f"Cell {index} ends with an error ({name}). If you fixed it, run it again so that the page shows the result."
+    elif state.not_run:
+        yield f"{_cells(state.not_run)} no output and no number: run the whole notebook once more, then save."
+    if state.to_write:
+        yield f"{_cells(state.to_write)} the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE)."
+    for part, name in state.errors[:5]:
+        yield f"{_capital(part)} ends with an error ({name}). If you fixed it, run it again so that the page shows the result."
+    linked = linked_cells(notebook)
+    if linked:
+        where = ", ".join(str(index) for index in linked[:12])
+        yield (
+            f"Cell {where} shows something that lies on the web; it is not in the page. Put pictures into the notebook "
+            "(drag them into the cell), and make plots with matplotlib."
+        )
 
 
-def _errors(cell: Mapping[str, Any]) -> Iterable[str]:
-    return [str(output.get("ename")) for output in cell["outputs"] if output["output_type"] == "error"][:1]
+def _language(notebook: Notebook) -> str:
+    """As the notebook names it; empty where it names none."""
+    for part in ("language_info", "kernelspec"):
+        about = notebook["metadata"].get(part)
+        named = (
+            (about.get("name") if part == "language_info" else about.get("language"))
+            if isinstance(about, dict)
+            else None
+        )
+        if isinstance(named, str):
+            return named.lower()
+    return ""
 
 
-def _cells(indexes: list[int]) -> str:
-    shown = ", ".join(str(index) for index in indexes[:12]) + (" ..." if len(indexes) > 12 else "")
-    return f"Cell {shown} has" if len(indexes) == 1 else f"Cells {shown} have"
+def _cells(parts: Sequence[Part]) -> str:
+    if len(parts) == 1:
+        return f"{_capital(parts[0])} has"
+    shown = ", ".join(str(part.cell) for part in parts[:12]) + (" ..." if len(parts) > 12 else "")
+    return f"Cells {shown} have"
 
 
 def _too_big(html: bytes, limit: int, notebook: Notebook) -> str:
@@ -155,3 +169,7 @@ def _too_big(html: bytes, limit: int, notebook: Notebook) -> str:
         f"The page has {len(html) / MEGABYTE:.1f} MB, more than the {limit / MEGABYTE:.0f} MB asked for. Cell {index} alone holds "
         f"{size / MEGABYTE:.1f} MB of output: show less of it there (fewer rows, a smaller picture), run it again and export."
     )
+
+
+def _capital(part: Part) -> str:
+    return str(part).replace("cell", "Cell", 1)

@@ -31,9 +31,17 @@ class Step:
     """Of JPEG, 1 to 95."""
     text: int | None = None
     """Characters of one output beyond which its middle is cut; null: no text is touched."""
+    outputs: int | None = None
+    """Characters of all outputs of a cell beyond which those in the middle go; null: none goes."""
 
 
-STEPS = (Step(1600, 85), Step(1000, 75), Step(700, 60, text=400_000), Step(480, 45, text=60_000))
+STEPS = (
+    Step(1600, 85),
+    Step(1000, 75),
+    Step(700, 60, text=400_000),
+    Step(480, 45, text=60_000, outputs=1_000_000),
+    Step(480, 45, text=20_000, outputs=100_000),
+)
 
 
 def without_widget_state(notebook: Notebook) -> tuple[Notebook, list[str]]:
@@ -54,12 +62,22 @@ def shrink(notebook: Notebook, step: Step) -> tuple[Notebook, list[str]]:
     pictures = sum(_shrink_bundle(bundle, step) for bundle in _bundles(made))
     pictures += sum(_shrink_inline(cell, step) for cell in made["cells"] if cell["cell_type"] == "markdown")
     texts = sum(_cut_output(output, step.text) for output in _outputs(made)) if step.text else 0
+    dropped = sum(_drop_middle(cell, step.outputs) for cell in made["cells"]) if step.outputs else 0
     said = []
     if pictures:
         said.append(f"{pictures} picture(s) were made smaller (at most {step.width} pixels wide).")
     if texts:
         said.append(f"{texts} very long output(s) were cut in the middle; beginning and end are kept.")
+    if dropped:
+        said.append(
+            f"{dropped} output(s) in the middle of very long cells were left out; the first and the last are kept."
+        )
     return made, said
+
+
+def weight(notebook: Notebook) -> int:
+    """Bytes of the notebook alone."""
+    return len(json.dumps(notebook))
 
 
 def heaviest(notebook: Notebook) -> tuple[int, int]:
@@ -143,6 +161,31 @@ def _encodings(picture: Any, step: Step) -> Iterator[tuple[str, bytes]]:
     buffer = io.BytesIO()
     flat.save(buffer, "JPEG", quality=step.quality, optimize=True)
     yield "image/jpeg", buffer.getvalue()
+
+
+def _drop_middle(cell: dict[str, Any], most: int) -> int:
+    """Outputs from both ends, as many as half of `most` holds at each; a sentence stands for the others."""
+    outputs = cell.get("outputs", [])
+    sizes = [len(json.dumps(output)) for output in outputs]
+    if sum(sizes) <= most or len(outputs) < 3:
+        return 0
+    first, last = _fitting(sizes, most // 2), _fitting(sizes[::-1], most // 2)
+    gone = len(outputs) - first - last
+    if gone < 2:
+        return 0
+    said = {"output_type": "stream", "name": "stdout", "text": f"[... {gone:,} outputs left out ...]\n"}
+    cell["outputs"] = [*outputs[:first], said, *outputs[len(outputs) - last :]]
+    return gone
+
+
+def _fitting(sizes: list[int], most: int) -> int:
+    """How many of them fit from the beginning; one at least."""
+    total = 0
+    for index, size in enumerate(sizes):
+        total += size
+        if total > most:
+            return max(index, 1)
+    return len(sizes)
 
 
 def _cut_output(output: dict[str, Any], most: int) -> int:

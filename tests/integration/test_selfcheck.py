@@ -64,10 +64,93 @@ def _public_lines() -> list[tuple[str, bool]]:
     return [(line.id, line.public) for line in rubric.checks if line.public]
 
 
-def test_check_says_what_comes_later_and_where_the_why_stands(bundle: Path) -> None:
+def test_check_says_what_comes_later(bundle: Path) -> None:
     done = run("check", bundle / "starter.ipynb", "--static")
     assert "Checked only after submission: Encoder: results in the expected range" in done.stdout
     assert "staff" not in done.stdout
+
+
+def written(bundle: Path, *parts: int, name: str = "half.ipynb") -> Path:
+    """The starter with some of its parts as the solution has them."""
+    starter, solution = (json.loads((HOME / name).read_text("utf-8")) for name in ("starter.ipynb", "solution.ipynb"))
+    cells = [solution["cells"][at] if at in parts else cell for at, cell in enumerate(starter["cells"])]
+    (bundle / name).write_text(json.dumps({**starter, "cells": cells}), "utf-8")
+    return bundle / name
+
+
+def test_starter_half_done_and_finished_notebooks_are_told_different_and_helpful_things(bundle: Path) -> None:
+    finished = HOME / "golden" / "01-right" / "homework.ipynb"
+    starter, half, whole = (
+        run("check", path, "--static", "--course", bundle, "--json")
+        for path in (bundle / "starter.ipynb", written(bundle, 4, 8, 10, 12, 13, 14), finished)
+    )
+    told = [json.loads(done.stdout) for done in (starter, half, whole)]
+    assert [answer["headline"] for answer in told] == [
+        "This is still the starter: none of its 17 parts is written yet.",
+        "6 of 17 parts are written. Checks so far: 5 in order.",
+        "All that can be checked before you submit is in order.",
+    ]
+    groups = [{found["group"] for found in answer["findings"].values()} for answer in told]
+    assert groups == [{"later"}, {"later", "ok"}, {"ok"}]
+    assert told[0]["next"][0] == "Begin with cell 4 (Your predictions)"
+    assert told[1]["next"][0].startswith("Go on with cell 16 (Class weights on the decoder: ")
+    assert told[2]["next"] == ["Hand in: `grader export` makes the page for Moodle."]
+    assert [done.return_value for done in (starter, half, whole)] == [1, 1, 0]
+
+
+def test_what_fails_is_shown_with_its_place_and_where_it_is_explained(bundle: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    wrong = HOME / "golden" / "08-bf16-training" / "homework.ipynb"
+    done = run("check", wrong, "--static", "--course", bundle, "--html", page)
+    assert "FAIL Decoder: mixed precision that a T4 can do [decoder.mixed_precision]" in done.stdout
+    assert "(Part A: the encoder): " in done.stdout
+    assert "why, and how to mend it: grader checks decoder.mixed_precision" in done.stdout
+    assert "-> Mend first: Decoder: mixed precision that a T4 can do." in done.stdout
+    html = page.read_text("utf-8")
+    assert "needs a GPU of the Ampere generation" in html and "<details>" in html
+    assert "://" not in html
+
+
+def test_a_machine_without_the_libraries_looks_at_the_code_and_says_what_to_install(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.cli.students.missing_libraries", lambda: ("torch", "peft"))
+    done = run("check", bundle / "starter.ipynb", "--json")
+    assert json.loads(done.stdout)["execution"]["mode"] == "static"
+    assert "needs torch, peft" in done.stderr and "pip install" in done.stderr
+
+
+def test_modules_beside_the_notebook_are_named_so_that_they_get_handed_in(bundle: Path) -> None:
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "import helpers, json\nfrom preflight import preflight",
+            "outputs": [],
+            "execution_count": 1,
+        }
+    ]
+    (bundle / "with.ipynb").write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    (bundle / "helpers.py").write_text("x = 1")
+    (bundle / "other.py").write_text("x = 1")
+    for command in (("check", "--static"), ("export",)):
+        said = run(*command, bundle / "with.ipynb").stdout
+        assert "helpers.py" in said and "hand it in" in said
+        assert "other.py" not in said and "preflight.py" not in said
+
+
+@pytest.mark.parametrize("case", ["01-right", "04-padding-right", "08-bf16-training", "13-two-sections-missing"])
+def test_an_exported_homework_gets_the_same_findings_as_the_notebook_it_was_made_of(case: str, tmp_path: Path) -> None:
+    """With all checks of the instructor's, the memo's among them: verdicts, words, places and figures."""
+    notebook, page = HOME / "golden" / case / "homework.ipynb", tmp_path / "homework.html"
+    run("export", notebook, "-o", page)
+    materials = load_materials(Course(ROOT), "week3")
+    before, after = (
+        check_notebook(path, materials, Settings(mode="static"), public_only=False) for path in (notebook, page)
+    )
+    assert after.evidence.notebook == before.evidence.notebook
+    assert after.judgement.findings.findings == before.judgement.findings.findings
+    assert after.judgement.scorecard.sections == before.judgement.scorecard.sections
 
 
 def test_a_notebook_outside_every_course_is_told_where_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +153,109 @@ def test_a_broken_picture_is_left_as_it_is(tmp_path: Path) -> None:
     assert back(exported)[0]["outputs"][0]["data"] == {"image/png": broken}
 
 
+REQUEST = re.compile(
+    rb"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//|url\(\s*["']?(?:https?:)?//|@import|import\("""
+)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_page_asks_for_nothing_outside(path: Path) -> None:
+    html = export_notebook(path).html
+    body = re.sub(rb'<script type="application/x-ipynb\+json".*?</script>', b"", html, flags=re.DOTALL)
+    links = re.sub(rb"<a [^>]*>", b"", body)  # what a reader may click on asks for nothing by itself
+    assert REQUEST.findall(links) == []
+    assert b"mathjax" not in body.lower() and b"require" not in links.split(b"<body")[0].lower()
+    assert b"default-src 'none'" in html[:3000] and html.index(b"Content-Security-Policy") < html.index(b"<style")
+
+
+def test_what_lies_on_the_web_is_named(tmp_path: Path) -> None:
+    exported = export(
+        tmp_path,
+        code("1", shown(html='<script src="https://x.example/plot.js"></script>', plain="plot")),
+        text("![a](https://x.example/a.png) and [a link](https://x.example)"),
+        text("[only a link](https://x.example)"),
+    )
+    assert any(sentence.startswith("Cell 0, 1 shows something that lies on the web") for sentence in exported.missing)
+
+
+def test_formulas_are_drawn_without_help_from_outside_and_come_back(tmp_path: Path) -> None:
+    latex = {"output_type": "display_data", "metadata": {}, "data": {"text/latex": r"$\displaystyle \frac{1}{2}$"}}
+    exported = export(tmp_path, text(r"Weights $w_c \propto 1/\sqrt{n_c}$ and\n\n$$\frac{a}{b}$$"), code("1", latex))
+    assert exported.html.count(b"<math ") == 3
+    assert back(exported)[0]["source"] == r"Weights $w_c \propto 1/\sqrt{n_c}$ and\n\n$$\frac{a}{b}$$"
+    visible = re.sub(rb'<script type="application/x-ipynb\+json".*?</script>', b"", exported.html, flags=re.DOTALL)
+    read = notebook_from_html(visible).notebook
+    assert read is not None
+    assert r"$w_c \propto 1/\sqrt{n_c}$" in read["cells"][0]["source"]
+    assert read["cells"][1]["outputs"] == [latex]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"plain words", "no notebook"),
+        (b'{"a": 1}', "no notebook"),
+        (b"%PDF-1.4", "PDF"),
+        (b'{"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> x\n]}', "git merge"),
+        (b'{"cells": [{"cell_type": "code", "source": "1", "outputs": []}, {"cell_ty', "cut off"),
+        (b"<html><body class='colab-toolbar'>x</body></html>", "Colab"),
+    ],
+    ids=["empty", "words", "other JSON", "PDF", "merge", "cut off", "Colab's editor"],
+)
+def test_what_can_not_be_exported_is_refused_with_the_reason_and_what_to_do(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "homework.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        export_notebook(path)
+    assert words in caught.value.what and caught.value.todo
+    assert "hand in were" not in caught.value.text() and "look yourself" not in caught.value.text()
+
+
+def test_notebooks_in_an_old_format_without_kernel_or_in_another_language_are_exported_and_said(tmp_path: Path) -> None:
+    cell = {"cell_type": "code", "input": "print(1)", "language": "python", "outputs": [], "prompt_number": 1}
+    path = tmp_path / "old.ipynb"
+    path.write_text(json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell]}]}))
+    assert any("old format" in sentence for sentence in export_notebook(path).changed)
+    done = code("1", printed("1\n"))
+    assert export(tmp_path, done).missing == ()
+    assert any("'julia'" in sentence for sentence in export(tmp_path, done, kernelspec={"language": "julia"}).missing)
+
+
+@pytest.mark.parametrize(
+    ("cell", "metadata"),
+    [
+        (code("1", printed("1\n")), {"kernelspec": 3}),
+        (code("1", printed("1\n")), {"kernelspec": {"language": "python"}, "language_info": []}),
+        ({**code("1", printed("1\n")), "metadata": {"tags": "all", "collapsed": "yes", "scrolled": 5}}, {}),
+        (text("![lost](attachment:lost.png) ![away](away.png)"), {}),
+        (text("![odd](attachment:a.png)", attachments={"a.png": {}}), {}),
+        (code("1", shown(png="")), {}),
+    ],
+    ids=["kernelspec", "language", "cell metadata", "lost attachment", "empty attachment", "empty picture"],
+)
+def test_what_tools_leave_behind_does_not_stop_the_export(
+    cell: dict[str, Any], metadata: dict[str, Any], tmp_path: Path
+) -> None:
+    exported = export(tmp_path, code("2", printed("2\n")), cell, **metadata)
+    assert [item["source"] for item in back(exported)] == ["2", cell["source"]]
+
+
+def test_two_thousand_long_outputs_of_one_cell_do_not_make_a_page_that_moodle_refuses(tmp_path: Path) -> None:
+    many = [
+        printed(f"{number} " + "x" * 900 + "\n") if number % 2 else shown(plain=f"{number}") for number in range(4000)
+    ]
+    exported = export(tmp_path, code("train()", *many), limit=800_000)
+    kept = back(exported)[0]["outputs"]
+    assert exported.fits and kept[0] == many[0] and kept[-1] == many[-1]
+    assert any("outputs left out" in str(output.get("text")) for output in kept)
+
+
 def test_starter_half_done_and_finished_notebooks_are_told_different_things(tmp_path: Path) -> None:
     starter = [code("# YOUR CODE HERE\nraise NotImplementedError()", count=None), code("1 + 1", count=None)]
+    never_run = [code("train()", count=None), text("My memo")]
     error = {
         "output_type": "error",
         "ename": "NameError",
@@ -161,15 +263,18 @@ def test_starter_half_done_and_finished_notebooks_are_told_different_things(tmp_
         "traceback": ["-" * 75, "NameError     Traceback (most recent call last)", "NameError: x"],
     }
     half = [code("y = 1"), code("x", error), code("2", count=None), text("YOUR ANSWER HERE")]
+    half[0]["metadata"] = {"nbgrader": {"solution": True}}
     assert export(tmp_path, *starter).missing == (
+        "This is still the starter: nothing is written yet. Write, run and save your notebook before you export it.",
+    )
+    assert export(tmp_path, *never_run).missing == (
         "No cell has been run, so there are no outputs to grade. Runtime > Run all, save, and export again "
         "(in Colab: File > Download > Download .ipynb, then export that file).",
-        "Cell 0 has the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE).",
     )
     assert export(tmp_path, *half).missing == (
-        "Cell 2 has not been run since the outputs were last cleared; run the whole notebook once, then save.",
+        "Cell 2 (2) has no output and no number: run the whole notebook once more, then save.",
         "Cell 3 has the starter's text in it still (YOUR CODE HERE or YOUR ANSWER HERE).",
-        "Cell 1 ends with an error (NameError). If you fixed it, run it again so that the page shows the result.",
+        "Cell 1 (x) ends with an error (NameError). If you fixed it, run it again so that the page shows the result.",
     )
     told = text("Cells that say `YOUR CODE HERE` or `YOUR ANSWER HERE` are yours.")
     assert export(tmp_path, told, code("1", printed("1")), text("My memo")).missing == ()
