@@ -137,13 +137,15 @@ def _now() -> str:
 
 
 def _take_in(batch: Batch, files_of: Any, workspace: Workspace) -> Iterator[tuple[str, Attempt]]:
-    """Store the originals of everybody who handed in something."""
+    """Store the originals of everybody who handed in something, anew where they were damaged on the disk."""
     for submission in batch.submissions:
         if not submission.files:
             continue
         attempt, new = workspace.attempt_for(submission)
         if new:
             attempt.store_submission(submission, files_of(submission.participant.id))
+        elif not attempt.intact(submission):
+            attempt.store_originals(files_of(submission.participant.id))
         yield submission.participant.id, attempt
 
 

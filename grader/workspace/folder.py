@@ -39,10 +39,19 @@ class Attempt:
 
     def store_submission(self, submission: Submission, files: Mapping[str, bytes]) -> None:
         """Originals first, `submission.json` last: its presence says that the attempt is complete."""
+        self.store_originals(files)
+        write_artefact(self.path / "submission.json", submission)
+
+    def store_originals(self, files: Mapping[str, bytes]) -> None:
+        """The files as they were handed in."""
         root = self.path / "original"
         for name, data in files.items():
             write_atomic(self._inside(root, name), data)
-        write_artefact(self.path / "submission.json", submission)
+
+    def intact(self, submission: Submission) -> bool:
+        """Whether the stored originals are still the bytes that were handed in."""
+        stored = {name: sha256_of(data) for name, data in self.files().items()}
+        return all(stored.get(file.path) == file.sha256 for file in submission.files)
 
     def files(self) -> dict[str, bytes]:
         """The originals by path."""
@@ -193,7 +202,10 @@ class Workspace:
             return None
         except (ValueError, OSError) as error:
             raise StorageError(
-                f"can't be read: {error}", where=str(path), todo="restore it from a backup, or grade into a new --out"
+                f"can't be read: {error}",
+                where=str(path),
+                todo=f"restore it from a backup; or delete {path} and run the very same `grader grade` again: "
+                "it is written anew, and nothing is executed twice",
             ) from error
 
     def worksheet(self) -> bytes | None:
