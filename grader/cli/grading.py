@@ -106,8 +106,8 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _summary(graded: list[Graded], target: Path) -> None:
-    waiting = [item for item in graded if item.judgement.scorecard.status in ("needs_review", "unreadable")]
-    nothing = [item for item in graded if item.judgement.scorecard.status == "no_submission"]
+    waiting = [item for item in graded if item.card.status in ("needs_review", "unreadable")]
+    nothing = [item for item in graded if item.card.status == "no_submission"]
     out.print(f"{len(graded)} participants: {len(waiting)} need a person, {len(nothing)} handed in nothing.")
     out.print(f"overview   {target / 'index.html'}", soft_wrap=True, markup=False)
     out.print(f"feedback   {target / 'feedback'}", soft_wrap=True, markup=False)

@@ -123,7 +123,7 @@ def differences(found: Sequence[Sample], graded: Sequence[Graded]) -> Iterator[D
         if item is None:
             yield Difference(sample.name, "participant", "present", "missing")
             continue
-        card, evidence = item.judgement.scorecard, item.evidence
+        card, evidence = item.card, item.evidence
         for what, value in (("status", card.status), ("execution", evidence.execution.status)):
             if what in sample.expect and sample.expect[what] != value:
                 yield Difference(sample.name, what, str(sample.expect[what]), value)

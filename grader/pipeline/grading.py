@@ -19,6 +19,7 @@ from grader.intake.export import open_export
 from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
+from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials, library_versions
@@ -61,7 +62,11 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
-        graded = judge_batch(export.batch, attempts, materials, scale, told, jobs=settings.jobs)
+        graded = decided(
+            judge_batch(export.batch, attempts, materials, scale, told, jobs=settings.jobs),
+            materials.rubric,
+            events_of(workspace.root),
+        )
         write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
@@ -218,6 +223,7 @@ def _judge_one(
         reading = kept_or_read(attempt, evidence, digest, materials, keep=store)
     judgement = judge(submission, evidence, materials, scale=scale, reading=reading)
     if attempt is not None and store:
+        attempt.store_answers(judgement.answers)
         attempt.store_findings(judgement.findings)
         attempt.store_scorecard(judgement.scorecard)
     return Graded(submission, _slim(evidence), judgement, attempt.number if attempt else None, flags)

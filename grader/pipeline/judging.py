@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from grader.checking.engine import run_checks
+from grader.model.answers import Answers
 from grader.model.evidence import Evidence
 from grader.model.finding import Findings
 from grader.model.memo import Memo
 from grader.model.observation import Observations
 from grader.model.scorecard import Scorecard, Suggestion
 from grader.model.submission import Flag, Submission
+from grader.pipeline.answers import answers_of
 from grader.pipeline.materials import Materials
 from grader.pipeline.reading import Reading, our_fault, read
 from grader.scoring import score, unscored
@@ -27,6 +29,7 @@ class Judgement:
     memo: Memo | None
     scorecard: Scorecard
     flags: tuple[Flag, ...] = ()
+    answers: Answers = field(default_factory=Answers)
 
 
 def judge(
@@ -67,7 +70,7 @@ def judge(
         flags=flags,
         late=materials.assignment.late,
     ).model_copy(update={"findings_sha256": digest_of(findings), "rubric_sha256": materials.rubric_sha256})
-    return Judgement(findings, seen, memo, card, flags)
+    return Judgement(findings, seen, memo, card, flags, answers_of(materials.rubric, evidence, memo))
 
 
 def _suggestions(

@@ -62,7 +62,7 @@ def student_html(
             assignment_title=assignment.title,
             submission=item.submission,
             rubric=materials.rubric,
-            scorecard=item.judgement.scorecard,
+            scorecard=item.card,
             findings=item.judgement.findings.findings,
             observations=item.judgement.seen,
             execution=item.evidence.execution,
@@ -73,9 +73,14 @@ def student_html(
                 for role, facts in assignment.models.items()
                 if facts.reference_trainable is not None
             },
+            comments=_comments(item),
             preview=preview,
         )
     )
+
+
+def _comments(item: Graded) -> dict[str, str]:
+    return {name: event.text for name, event in item.outcome.standing.comments.items()} if item.outcome else {}
 
 
 def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded]) -> OverviewInput:
@@ -88,7 +93,7 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
         students=tuple(
             StudentEntry(
                 submission=item.submission,
-                scorecard=item.judgement.scorecard,
+                scorecard=item.card,
                 findings=item.judgement.findings.findings,
                 execution=item.evidence.execution,
                 flags=item.flags,
@@ -107,7 +112,7 @@ def _gradebook(materials: Materials, batch: Batch, graded: Sequence[Graded], pag
 
 def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Iterator[GradebookRow]:
     for item in graded:
-        card, person = item.judgement.scorecard, item.submission.participant
+        card, person = item.card, item.submission.participant
         if card.status == "no_submission":
             continue
         yield GradebookRow(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grader.model.decision import Outcome
 from grader.model.evidence import Evidence
 from grader.model.results import (
     Result,
@@ -17,7 +18,7 @@ from grader.model.results import (
     ResultSection,
     ResultSubmission,
 )
-from grader.model.scorecard import CriterionScore, SectionScore
+from grader.model.scorecard import CriterionScore, Scorecard, SectionScore
 from grader.model.submission import Flag, Submission
 from grader.pipeline.judging import Judgement
 
@@ -32,6 +33,13 @@ class Graded:
     judgement: Judgement
     attempt: int | None = None
     extra_flags: tuple[Flag, ...] = ()
+    outcome: Outcome | None = None
+    """With what people decided; null before the ledger was asked."""
+
+    @property
+    def card(self) -> Scorecard:
+        """What counts: decisions applied where there are any."""
+        return self.outcome.card if self.outcome is not None else self.judgement.scorecard
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -44,7 +52,7 @@ class Graded:
 
 def result_of(graded: Graded) -> Result:
     """One object of results.json."""
-    submission, card, execution = graded.submission, graded.judgement.scorecard, graded.evidence.execution
+    submission, card, execution = graded.submission, graded.card, graded.evidence.execution
     person = submission.participant
     return Result(
         participant=ResultParticipant(id=person.id, name=person.name, email=person.email),
@@ -96,4 +104,4 @@ def results_json(everybody: Sequence[Graded]) -> list[dict[str, Any]]:
 
 def needs_person(everybody: Sequence[Graded]) -> bool:
     """Whether anything waits for a person beyond confirming suggestions."""
-    return any(graded.judgement.scorecard.status in ("needs_review", "unreadable") for graded in everybody)
+    return any(graded.card.status in ("needs_review", "unreadable") for graded in everybody)

@@ -40,7 +40,7 @@ def score(
     adjustments = late_adjustment(submission, late or LatePolicy())
     review = tuple(dict.fromkeys(_review(rubric, submission, findings, flags)))
     total, low, high = (
-        None if submission.draft else _total(sections, adjustments, name, rubric.max)
+        None if submission.draft else sums(sections, adjustments, name, rubric.max)
         for name in ("points", "low", "high")
     )
     return Scorecard(
@@ -62,9 +62,10 @@ def unscored(rubric: Rubric, submission: Submission, flags: Iterable[Flag] = ())
     return Scorecard(status="no_submission" if nothing else "unreadable", max=rubric.max, review=review)
 
 
-def _total(
+def sums(
     sections: tuple[SectionScore, ...], adjustments: tuple[Adjustment, ...], name: str, maximum: Decimal
 ) -> Decimal:
+    """Points of all sections (`points`, `low` or `high`) with adjustments, between nothing and the maximum."""
     points = sum((getattr(section, name) or ZERO for section in sections), ZERO)
     return min(max(points + sum((item.points for item in adjustments), ZERO), ZERO), maximum)
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from grader.errors import GraderError, StorageError, WorkspaceError
+from grader.model.answers import Answers
 from grader.model.evidence import Evidence
 from grader.model.finding import Findings
 from grader.model.reading import StoredReading
@@ -145,6 +146,14 @@ class Attempt:
     def store_scorecard(self, scorecard: Scorecard) -> str:
         """Returns the digest."""
         return write_artefact(self.path / "scorecard.json", scorecard)
+
+    def answers(self) -> Answers | None:
+        """What the submission answers to each section."""
+        return read_artefact(self.path / "answers.json", Answers)
+
+    def store_answers(self, answers: Answers) -> str:
+        """Returns the digest."""
+        return write_artefact(self.path / "answers.json", answers)
 
 
 class Workspace:
