@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.catalog.rubrics import load_rubric
+from grader.intake.memos import memo_text
 from grader.model.assignment import Assignment
 from grader.model.evidence import Evidence
 from grader.model.finding import Citation
@@ -54,6 +55,12 @@ def entries() -> list[dict[str, Any]]:
     return list(json.loads((HERE / "marks.json").read_text(encoding="utf-8")))
 
 
+def text_of(entry: dict[str, Any]) -> str:
+    path = HERE / f"{entry['memo']}.md"
+    return (path if path.exists() else path.with_suffix(".html")).read_text(encoding="utf-8")
+
+
 def evidence_of(entry: dict[str, Any]) -> Evidence:
-    text = (HERE / f"{entry['memo']}.md").read_text(encoding="utf-8")
-    return document(text) if entry["document"] else cells(text)
+    """As intake hands it on: a separate document is read by it first."""
+    text = text_of(entry)
+    return document(memo_text(text.encode())) if entry["document"] else cells(text)

@@ -39,18 +39,22 @@ def memo_numbers(case: Case, options: Options) -> Finding:
         why = "the saved outputs hold no numbers" if not memo.outputs else "the memo holds no result figures"
         return not_assessed(f"There was nothing to compare: {why}.", f"Nothing to compare: {why}.")
     coarse = [item for item in sourced if _coarse(item, options.rounding)]
-    verdict: Verdict = "failed" if wrong else "partial" if bare or coarse else "passed"
+    verdict: Verdict = "failed" if wrong else "partial" if bare or coarse or memo.refuted else "passed"
     return finding(
         verdict,
-        student=_student(wrong, bare, coarse, memo),
+        student=" ".join(filter(None, (_student(wrong, bare, coarse, memo), _sentences(memo)))),
         staff=f"{len(sourced)} figures agree with outputs, {len(wrong)} contradict one, {len(bare)} have no source, "
-        f"{len(coarse)} are coarsely rounded.",
+        f"{len(coarse)} are coarsely rounded; {len(memo.refuted)} sentence(s) say something else than the tables.",
         source="recorded",
-        citations=tuple(citation for item in wrong[:SHOWN] for citation in (_place(item, memo), item.citation)),
-        flags=tuple(_flags(wrong, bare, sourced, options)),
+        citations=(
+            *(citation for item in wrong[:SHOWN] for citation in (_place(item.passage, memo), item.citation)),
+            *(citation for item in memo.refuted[:SHOWN] for citation in (_place(item.passage, memo), item.citation)),
+        ),
+        flags=(*_flags(wrong, bare, sourced, options), *_claim_flags(memo)),
         agree=len(sourced),
         contradict=len(wrong),
         unsourced=len(bare),
+        claims=len(memo.refuted),
     )
 
 
@@ -105,8 +109,23 @@ def _name(item: MemoNumber) -> str:
     return " ".join(str(word) for word in words if word)
 
 
-def _place(item: MemoNumber, memo: Memo) -> Citation:
-    passage = memo.passages[item.passage]
+def _sentences(memo: Memo) -> str:
+    """Claims that the student's own tables contradict, each beside what these hold."""
+    told = "; ".join(f"“{memo.passages[item.passage].text[:200]}” ({item.outputs})" for item in memo.refuted[:SHOWN])
+    return f"Please look again at what your own tables say here: {told}." if told else ""
+
+
+def _claim_flags(memo: Memo) -> list[Flag]:
+    """For a person to see, not to wait for: a sentence may be meant in another way."""
+    if not memo.refuted:
+        return []
+    first = memo.refuted[0]
+    why = f"{len(memo.refuted)} sentence(s) of the memo say something else than its tables: {first.outputs}"
+    return [Flag(kind="memo_claim_against_tables", why=why, blocking=False)]
+
+
+def _place(index: int, memo: Memo) -> Citation:
+    passage = memo.passages[index]
     return Citation(where="memo" if passage.cell is None else "notebook", cell=passage.cell, quote=passage.text[:300])
 
 

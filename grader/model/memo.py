@@ -42,6 +42,8 @@ class Passage(Frozen):
     """For a row: the table's header cells, joined with ` | `."""
     tags: frozenset[str] = frozenset()
     """What its words are about (`encoder`, `macro_f1`, `hedge` ...): keys of observing/memo_words.yaml."""
+    inside: frozenset[str] = frozenset()
+    """For a row: the tags of its own cells, without the header's."""
     classes: frozenset[str] = frozenset()
     """Names of classes that it mentions."""
     copied: float = 0.0
@@ -91,6 +93,20 @@ class Claim(Frozen):
     has_number: bool = False
 
 
+class RefutedClaim(Frozen):
+    """A statement that the student's own tables contradict. Shown with both places; what it costs, a person decides."""
+
+    kind: Literal["share", "tier", "others", "every", "zeros", "speed", "metric"]
+    passage: int
+    """Where the memo says so."""
+    outputs: str
+    """What the tables hold instead, in words."""
+    citation: Citation | None = None
+    """Where they stand."""
+    weighted: bool = False
+    """It is about the weighted run against the unweighted one."""
+
+
 class MemoPart(Frozen):
     """One section of the rubric, as found in the memo."""
 
@@ -117,6 +133,7 @@ class Memo(Artefact):
     passages: tuple[Passage, ...] = ()
     numbers: tuple[MemoNumber, ...] = ()
     claims: tuple[Claim, ...] = ()
+    refuted: tuple[RefutedClaim, ...] = ()
     copied: float = 0.0
     """Share of the memo's words that stand in runs taken from the lecture."""
     outputs: int = 0

@@ -20,7 +20,9 @@ from grader.observing.memo_figures import decimal_comma, figures
 from grader.observing.memo_layout import Placed, heading_names, named_sections, place
 from grader.observing.memo_overlap import copied_words
 from grader.observing.memo_parts import block_sections, parts_of, speaks_of
+from grader.observing.memo_refuted import refuted_claims
 from grader.observing.memo_subjects import subject_of
+from grader.observing.memo_tables import tables_of
 from grader.observing.memo_text import Line, read_lines
 from grader.observing.memo_trace import Tracer, memo_number
 from grader.observing.memo_words import language_of, tags_of
@@ -30,6 +32,8 @@ MAX_CHARS = 400_000
 MAX_PASSAGES = 1_500
 MAX_NUMBERS = 3_000
 SENTENCE_CHARS = 1_500
+OPENING_WORDS = 4
+"""A sentence of at most so many words may stand for a heading (`OK, the weighting.`)."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”“')\]]?\s+(?=[\"„“'(\[+]?[A-ZÄÖÜÀ-Þ¿¡0-9.])|(?<=[。！？])\s*")
 _ABBREVIATION = re.compile(
@@ -50,13 +54,15 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
     total = sum(words for _, words in counts)
+    found = tuple(_numbers(passages, tracer, comma=decimal_comma(written)))[:MAX_NUMBERS]
     return Memo(
         where="none" if not written else "document" if evidence.memo_text else "cells",
         language=language_of(written),
         parts=parts_of(placed, passages, rubric),
         passages=passages,
-        numbers=tuple(_numbers(passages, tracer, comma=decimal_comma(written)))[:MAX_NUMBERS],
+        numbers=found,
         claims=claims_of(passages),
+        refuted=refuted_claims(passages, tables_of(tracer.numbers, passages, found)),
         copied=sum(taken for taken, _ in counts) / total if total else 0.0,
         outputs=sum(1 for item in seen.of(Number) if item.source == "recorded"),
         truncated=truncated or len(passages) == MAX_PASSAGES,
@@ -112,6 +118,7 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
                 block=line.block,
                 header=line.header,
                 tags=tags,
+                inside=tags_of(text) if line.kind == "row" else frozenset(),
                 copied=taken / words if words else 0.0,
                 memo=item.memo,
             )
@@ -135,9 +142,9 @@ def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
 def _opening(text: str, rubric: Rubric) -> str | None:
     """The section that a sentence opens: `Weighting.`, `Next: ...`."""
     opening = text.split(":")[0] if ":" in text[:30] else text
-    if len(opening.split()) > 3:
+    if len(opening.split()) > OPENING_WORDS:
         return None
-    named = named_sections(opening.strip(" .:"), heading_names(rubric))
+    named = named_sections(opening.strip(" .:!?"), heading_names(rubric))
     return named[0] if len(named) == 1 else None
 
 

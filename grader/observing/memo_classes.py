@@ -11,7 +11,8 @@ MIN_CHARS = 8
 """Shorter names are everyday words (`Fees`) and count only in quotation marks."""
 _QUOTED = re.compile(r"[\"“„«‘]([A-Z][^\"“”„«»‘’]{6,90})[\"”“»’]")
 _TIER = re.compile(
-    r"^\W*\d|[<>≤≥]|\d\s?[-–]\s?\d|\b(?:epoch|rare|common|medium|frequent|tier|tail|head|mid|low)\b", re.IGNORECASE
+    r"^\W*\d|[<>≤≥]|\d\s?[-–]\s?\d|\b(?:epoch|rare|common|medium|frequent|tier|tail|head|mid|low|q[1-9])\b|\(\d+\+?\)",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[\w']+")
 

@@ -127,8 +127,11 @@ def _per_class(item: Passage) -> bool:
 
 
 def _deployment(item: Passage) -> bool:
-    return bool({"latency", "throughput"} & item.tags and _numeric(item)) or (
-        "recommend" in item.tags and bool({"encoder", "decoder"} & item.tags) and "experiment" not in item.tags
+    if {"latency", "throughput"} & item.tags and _numeric(item):
+        return True
+    models = {"encoder", "decoder"} & item.tags
+    return "experiment" not in item.tags and (
+        ("recommend" in item.tags and bool(models)) or ("situation" in item.tags and len(models) == 1)
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 import yaml
@@ -28,7 +28,7 @@ def lexicon() -> dict[str, re.Pattern[str]]:
     """Every tag with its expression."""
     text = files("grader.observing").joinpath("memo_words.yaml").read_text(encoding="utf-8")
     data: dict[str, list[str]] = yaml.safe_load(text)
-    return {tag: re.compile(rf"(?<![a-zà-ÿ])(?:{'|'.join(words)})") for tag, words in data.items()}
+    return {tag: re.compile(rf"(?:(?<![a-zà-ÿ])|(?=\W))(?:{'|'.join(words)})") for tag, words in data.items()}
 
 
 def normal(text: str) -> str:
@@ -36,6 +36,7 @@ def normal(text: str) -> str:
     return " ".join(text.lower().replace("’", "'").replace("‑", "-").replace("–", "-").replace("—", "-").split())
 
 
+@lru_cache(maxsize=8192)
 def tags_of(text: str) -> frozenset[str]:
     """All tags that a sentence's words carry."""
     plain = normal(text)

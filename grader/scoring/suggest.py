@@ -20,6 +20,8 @@ from grader.scoring import suggest_systems as systems
 from grader.scoring import suggest_weighting as weighting
 from grader.scoring.suggest_draft import Draft, finish
 from grader.scoring.suggest_reading import Reading
+from grader.scoring.suggest_refuted import hold_against
+from grader.scoring.suggest_unread import leave_room
 
 Rule = Callable[[Reading], Draft]
 RULES: dict[str, Rule] = {
@@ -48,32 +50,34 @@ RULES: dict[str, Rule] = {
 
 
 def suggest(memo: Memo, rubric: Rubric, seen: Observations, findings: Findings) -> dict[str, Suggestion]:
-    """A suggestion for every criterion of kind `suggested`. Caps by failed checks are the scorecard's, not applied "
-    "here."""
+    """A suggestion for every criterion of kind `suggested`. Caps by failed checks are the scorecard's, not applied here."""
     reading = Reading(memo, seen)
-    wanted = [item for section in rubric.sections for item in section.criteria if item.kind == "suggested"]
-    return {item.id: _suggestion(reading, item, rubric, findings) for item in wanted}
+    found: dict[str, Suggestion] = {}
+    for section in rubric.sections:
+        wanted = [item for item in section.criteria if item.kind == "suggested"]
+        drafts = {item.id: _draft(reading, item) for item in wanted}
+        leave_room([draft for draft in drafts.values() if draft is not None], reading, section.id)
+        found.update({item.id: _suggestion(drafts[item.id], reading, item, rubric, findings) for item in wanted})
+    return found
 
 
-def _suggestion(reading: Reading, criterion: Criterion, rubric: Rubric, findings: Findings) -> Suggestion:
-    if not any(True for _ in reading.written()):
-        return Suggestion(
-            low=rubric.step * 0,
-            high=rubric.step * 0,
-            state="not_found",
-            confidence="firm",
-            missing=("No memo text was found.",),
-        )
-    rule = RULES.get(str(criterion.suggest.get("rule", "")))
-    if rule is None:
-        return Suggestion(
-            low=rubric.step * 0,
-            high=criterion.max,
-            state="needs_reading",
-            confidence="open",
-            not_judged=("No reading rule: a person reads this criterion.",),
-        )
-    result = finish(rule(reading), criterion, rubric.step)
+def _draft(reading: Reading, criterion: Criterion) -> Draft | None:
+    """What the criterion's rule found; null where there is no memo or no rule."""
+    name = str(criterion.suggest.get("rule", ""))
+    if name not in RULES or not any(True for _ in reading.written()):
+        return None
+    draft = RULES[name](reading)
+    draft.top = float(criterion.max)
+    hold_against(name, draft)
+    return draft
+
+
+def _suggestion(
+    draft: Draft | None, reading: Reading, criterion: Criterion, rubric: Rubric, findings: Findings
+) -> Suggestion:
+    if draft is None:
+        return _undrafted(reading, criterion, rubric)
+    result = finish(draft, criterion, rubric.step)
     failed = [
         cap.check
         for cap in criterion.requires
@@ -81,3 +85,13 @@ def _suggestion(reading: Reading, criterion: Criterion, rubric: Rubric, findings
     ]
     notes = tuple(f"The check {name} failed: what these numbers are worth is settled there." for name in failed)
     return result.model_copy(update={"not_judged": (*result.not_judged, *notes)})
+
+
+def _undrafted(reading: Reading, criterion: Criterion, rubric: Rubric) -> Suggestion:
+    """No memo, or no rule that reads this criterion."""
+    zero = rubric.step * 0
+    if not any(True for _ in reading.written()):
+        missing = ("No memo text was found.",)
+        return Suggestion(low=zero, high=zero, state="not_found", confidence="firm", missing=missing)
+    why = ("No reading rule: a person reads this criterion.",)
+    return Suggestion(low=zero, high=criterion.max, state="needs_reading", confidence="open", not_judged=why)

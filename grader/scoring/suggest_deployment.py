@@ -141,14 +141,28 @@ def _quantities(reading: Reading) -> list[MemoNumber]:
 
 
 def _recommendations(reading: Reading) -> list[int]:
-    found = reading.prose(reading.find("recommend", without=("experiment",)))
-    named = [place for place in found if reading.memo.passages[place].section != "next"]
-    models = [place for place in reading.around(named) if {"encoder", "decoder"} & reading.memo.passages[place].tags]
-    return [
-        place
-        for place in named
-        if models and reading.memo.passages[place].section in ("deployment", None, "systems", "per_class")
-    ]
+    """Sentences, or rows of a table on situations, that settle which model to use."""
+    found = [index for index, _ in reading.written() if _settles(reading, index)]
+    return found if any({"encoder", "decoder"} & _tags_at(reading, place) for place in reading.around(found)) else []
+
+
+def _settles(reading: Reading, place: int) -> bool:
+    """By its words; under the heading of deployment also a situation with one model's name."""
+    item = reading.memo.passages[place]
+    if item.section not in ("deployment", None, "systems", "per_class"):
+        return False
+    home = item.section == "deployment"
+    row = item.kind == "row"
+    models = {"encoder", "decoder"} & (item.inside if row else item.tags)
+    if row:
+        return len(models) == 1 and "situation" in item.inside and not item.classes
+    if "recommend" in item.tags:
+        return home or "experiment" not in item.tags
+    return home and len(models) == 1 and "situation" in item.tags
+
+
+def _tags_at(reading: Reading, place: int) -> frozenset[str]:
+    return reading.memo.passages[place].tags
 
 
 def recommendation(reading: Reading) -> Draft:

@@ -23,10 +23,14 @@ class Draft:
     """A suggestion in the making."""
 
     reading: Reading
+    top: float = 0.0
+    """The criterion's maximum."""
     firm: bool = False
     """Evidence decides; the range is narrow."""
     spread: float = 0.0
     """Points to either side that only a reader can settle."""
+    room: float = 0.0
+    """Points upward that sentences may earn which were not understood."""
     points: float = 0.0
     ceiling: float | None = None
     """The guide's cap for a common failing."""
@@ -34,6 +38,8 @@ class Draft:
     missing: list[str] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    """All passages that a step rested on, shown or not."""
     citations: list[Citation] = field(default_factory=list)
     contradicts: bool = False
     unknown: bool = False
@@ -49,6 +55,7 @@ class Draft:
             self.missing.append(missing)
         if credit > 0 and places:
             self.places.extend(places[:2])
+            self.used.update(places)
         return earned
 
     def without_outputs(self) -> None:
@@ -72,6 +79,7 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     low, high = middle - draft.spread, middle + draft.spread
     if draft.points == 0 and not draft.contradicts:
         low, high = 0.0, 0.0
+    high += draft.room
     if draft.unknown:
         low, high = 0.0, float(criterion.max)
     if draft.reading.memo.language == "other":
@@ -102,7 +110,7 @@ def _bounds(low: Decimal, high: Decimal, top: Decimal, step: Decimal) -> tuple[D
 
 
 def _confidence(draft: Draft, criterion: Criterion) -> Literal["firm", "likely", "open"]:
-    if draft.unknown or draft.reading.memo.language == "other":
+    if draft.unknown or draft.room or draft.reading.memo.language == "other":
         return "open"
     if draft.firm:
         return "firm"
@@ -112,7 +120,7 @@ def _confidence(draft: Draft, criterion: Criterion) -> Literal["firm", "likely",
 def _state(draft: Draft, criterion: Criterion) -> State:
     if draft.contradicts:
         return "contradicts"
-    if draft.unknown or (draft.reading.memo.language == "other" and not draft.firm):
+    if draft.unknown or draft.room or (draft.reading.memo.language == "other" and not draft.firm):
         return "needs_reading"
     if draft.points <= 0:
         return "not_found"

@@ -1,8 +1,7 @@
-"""Suggestions for particular classes: named with numbers, exceptions included, and claims on "every class" that the outputs refute."""
+"""Suggestions for particular classes: named with numbers, exceptions included."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 
 from grader.scoring.suggest_classes import TIER
@@ -28,7 +27,6 @@ def named_classes(reading: Reading) -> Draft:
         draft.points += 0.5 if mentions else 0.0
         draft.seen.extend(["classes named without numbers"] if mentions else [])
         draft.places.extend(mentions[:2])
-    _refuted(reading, draft, values)
     draft.not_judged.append("Whether the classes chosen are the telling ones.")
     return draft
 
@@ -103,25 +101,3 @@ def _against_trend(reading: Reading, values: dict[str, float]) -> bool:
         return False
     trend = overall["decoder"] - overall["encoder"]
     return (values["decoder"] - values["encoder"]) * trend < 0
-
-
-def _refuted(reading: Reading, draft: Draft, values: dict[str, dict[str, float]]) -> None:
-    """ "Wins in every class", where the outputs hold one that it doesn't win."""
-    for place in reading.find("every"):
-        text = reading.memo.passages[place].text.lower()
-        if (
-            not re.search(r"every (?:single )?class|all (?:the )?(?:113 )?classes", text)
-            or "decoder" not in reading.memo.passages[place].tags
-        ):
-            continue
-        loser = next(
-            (name for name, value in values.items() if len(value) == 2 and value["decoder"] < value["encoder"]), None
-        )
-        if loser and re.search(r"\b(?:wins?|better|beats?|outperforms?)\b", text):
-            pair = values[loser]
-            draft.seen.append(
-                f"the memo says that one model wins in every class; the outputs have “{loser}”: "
-                f"encoder {pair['encoder']:g}, decoder {pair['decoder']:g}"
-            )
-            draft.places.append(place)
-            draft.contradicts = True

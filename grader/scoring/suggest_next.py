@@ -13,7 +13,9 @@ _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
     r"llm|1\.5b|epochs? (?:to|from)|class weights?|"
     r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|"
-    r"temperature|sampl\w*|label\w*)\b|增加|合成"
+    r"temperature|sampl\w*|label\w*|adapters?|layers?|checkpoint\w*|augment\w*|translat\w*|generat\w*|batch size|"
+    r"\d+ (?:more|synthetic|new|extra|further|fake|epochs|examples|complaints)|hundred|thousand|"
+    r"double\w*|halv\w*|replac\w*|freez\w*|merg\w*|schedul\w*|dropout|targets?|prompt\w*|distil\w*)\b|增加|合成"
 )
 
 
@@ -100,7 +102,7 @@ def experiment(reading: Reading) -> Draft:
         place
         for place in home
         if _CHANGE.search(reading.memo.passages[place].text.lower())
-        and ("experiment" in reading.memo.passages[place].tags or "fixed" in reading.memo.passages[place].tags)
+        and {"experiment", "fixed"} & _tags(reading, reading.around([place]))
     ]
     draft.part(
         1.75,

@@ -80,6 +80,8 @@ def test_samples_of_the_memos_directory() -> None:
         "no_next",
         "merged",
         "terse_excellent",
+        "v04",
+        "v10",
     }
 
 
@@ -140,3 +142,13 @@ def test_honest_samples_are_never_failed_on_numbers() -> None:
             case("integrity.memo_matches_outputs", evidence, seen), NumberOptions()
         ).verdict
     assert {name for name, verdict in verdicts.items() if verdict == "failed"} == {"invented_numbers", "contradicting"}
+
+
+def test_a_sentence_against_the_own_tables_is_shown_with_both_places_and_waits_for_nobody() -> None:
+    found = numbers(
+        "The decoder reaches 0.5871 accuracy. Nearly all of the gap is in the common classes.",
+        heading="Per-class analysis",
+    )
+    assert found.verdict == "partial"
+    assert "rare (<28) 22%" in found.student_text
+    assert [(flag.kind, flag.blocking) for flag in found.flags] == [("memo_claim_against_tables", False)]

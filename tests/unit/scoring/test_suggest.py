@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ def suggestions(evidence: Evidence, seen: Observations, findings: Findings | Non
     return suggest(memo, rubric(), seen, findings or Findings())
 
 
+@cache
 def sample(name: str) -> dict[str, Suggestion]:
     return suggestions(evidence_of(ENTRIES[name]), outputs(ENTRIES[name]["run"]))
 
