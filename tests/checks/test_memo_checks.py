@@ -145,10 +145,7 @@ def test_honest_samples_are_never_failed_on_numbers() -> None:
 
 
 def test_a_sentence_against_the_own_tables_is_shown_with_both_places_and_waits_for_nobody() -> None:
-    found = numbers(
-        "The decoder reaches 0.5871 accuracy. Nearly all of the gap is in the common classes.",
-        heading="Per-class analysis",
-    )
+    found = numbers("The decoder reaches 0.5871 accuracy. Nearly all of the gap is in the common classes.")
     assert found.verdict == "partial"
     assert "rare (<28) 22%" in found.student_text
     assert [(flag.kind, flag.blocking) for flag in found.flags] == [("memo_claim_against_tables", False)]
