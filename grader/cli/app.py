@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     import grader.cli.doctoring
     import grader.cli.grading
     import grader.cli.moodle
+    import grader.cli.releasing
     import grader.cli.students  # noqa: F401  (each module adds its commands to the app)
 
     try:

@@ -127,7 +127,7 @@ def _summary(graded: list[Graded], target: Path) -> None:
 @course_option
 def regrade_command(*, target: Path, reason: str, yes: bool, scale: str | None, as_json: bool, course: Course) -> int:
     """Grade DIR again from stored evidence, after a change of rubric, checks or ranges. Executes nothing."""
-    info = _run_info(target)
+    info = run_info(target)
     materials = load_materials(course, str(info["assignment"]))
     with Bar(err, quiet=as_json) as bar:
         changes, graded = regrade(
@@ -143,7 +143,8 @@ def regrade_command(*, target: Path, reason: str, yes: bool, scale: str | None, 
     return EXIT_NEEDS_PERSON if needs_person(graded) else EXIT_DONE
 
 
-def _run_info(target: Path) -> dict[str, Any]:
+def run_info(target: Path) -> dict[str, Any]:
+    """run.json of a results folder; raises WorkspaceError with what to do."""
     return dict(_read(target / "run.json"))
 
 
@@ -169,7 +170,7 @@ def _read(path: Path) -> Any:
 @json_option
 def status_command(*, target: Path, as_json: bool) -> int:
     """Where a graded class stands: who is graded, who needs a person and why."""
-    results, info = _results(target), _run_info(target)
+    results, info = _results(target), run_info(target)
     counts: dict[str, int] = {}
     for row in results:
         counts[row["status"]] = counts.get(row["status"], 0) + 1

@@ -2,7 +2,15 @@
 
 from grader.feedback.comment import moodle_comment
 from grader.feedback.figures import class_spread
-from grader.feedback.inputs import ClassSpread, OverviewInput, PageInput, SimilarPair, Spread, StudentEntry
+from grader.feedback.inputs import (
+    ClassSpread,
+    OverviewInput,
+    PageInput,
+    RegradeRequest,
+    SimilarPair,
+    Spread,
+    StudentEntry,
+)
 from grader.feedback.render import class_overview, student_page
 from grader.feedback.rows import overview_rows
 
@@ -10,6 +18,7 @@ __all__ = [
     "ClassSpread",
     "OverviewInput",
     "PageInput",
+    "RegradeRequest",
     "SimilarPair",
     "Spread",
     "StudentEntry",

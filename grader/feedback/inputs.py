@@ -38,6 +38,17 @@ class ClassSpread(Frozen):
     """`encoder|decoder|decoder_weighted` -> metric -> spread; a metric of fewer than ten people is left out."""
 
 
+class RegradeRequest(Frozen):
+    """What a student asked to be looked at again, and what a person answered."""
+
+    criterion: str
+    """Criterion id; empty for the submission as a whole."""
+    asked: str
+    """The student's words. Plain text."""
+    answer: str = ""
+    """A person's words; empty while it waits. Plain text."""
+
+
 class PageInput(Frozen):
     """Everything that one student's page shows, or is derived from."""
 
@@ -67,6 +78,8 @@ class PageInput(Frozen):
     """Only flags whose `why` was written for the student to read."""
     comments: dict[str, str] = Field(default={})
     """A TA's words to the student by criterion id; the empty id is for the whole submission. Plain text."""
+    requests: tuple[RegradeRequest, ...] = ()
+    """Requests for a regrade, oldest first."""
     preview: bool = True
     """Not released yet: the page says so."""
 

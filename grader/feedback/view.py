@@ -98,6 +98,8 @@ class PageView:
     first: tuple[Todo, ...]
     open: tuple[Todo, ...]
     comment: str
+    requests: tuple[tuple[str, str, str], ...]
+    """(about what, what was asked, what was answered)."""
     made: tuple[str, ...]
     errors: tuple[tuple[str, str], ...]
     """(cell, what it ended with)."""
@@ -134,6 +136,7 @@ def page_view(data: PageInput, limits: Limits) -> PageView:
         first=tuple(_first(view for _, view in lines)),
         open=tuple(_open(data, sections, lines)),
         comment=clip(data.comments.get("", ""), limits.comment),
+        requests=tuple(_requests(data, limits)),
         made=tuple(_made(data)),
         errors=_errors(data, limits),
     )
@@ -242,6 +245,13 @@ def _open(
     if waiting:
         which = "The suggestion" if waiting == 1 else f"All {waiting} suggestions"
         yield Todo((), f"{which} of points for the memo, to confirm or to change.")
+
+
+def _requests(data: PageInput, limits: Limits) -> Iterable[tuple[str, str, str]]:
+    titles = {item.id: f"{item.id} {item.title}" for section in data.rubric.sections for item in section.criteria}
+    for one in data.requests[:20]:
+        about = clip(titles.get(one.criterion, "The submission as a whole"), 200)
+        yield about, clip(one.asked, limits.comment), clip(one.answer, limits.comment)
 
 
 def _made(data: PageInput) -> Iterable[str]:

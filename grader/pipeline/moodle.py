@@ -1,4 +1,4 @@
-"""The preview of what goes back to Moodle: worksheet, archive and the order of import, each read back by Moodle's rules first."""
+"""What goes back to Moodle: worksheet, archive and the order of import, each read back by Moodle's rules first."""
 
 from __future__ import annotations
 
@@ -23,14 +23,26 @@ def write_moodle_files(
     workspace: Workspace, gradebook: Gradebook, original: bytes | None, columns: Mapping[str, str] | None = None
 ) -> None:
     """Write moodle/worksheet.csv (where a worksheet was given), moodle/feedback.zip and moodle/READ-ME-FIRST.txt."""
+    for name, data in moodle_files(gradebook, original, columns, note=PREVIEW).items():
+        workspace.write_bytes(f"moodle/{name}", data)
+
+
+def moodle_files(
+    gradebook: Gradebook,
+    original: bytes | None,
+    columns: Mapping[str, str] | None = None,
+    *,
+    note: str = "",
+    again: bool = False,
+) -> dict[str, bytes]:
+    """The files for Moodle by name, read back by its rules; raises GraderError if it would make anything else of them."""
     plan, trouble = _plan(gradebook, original, columns)
     sheet = written(plan) if plan is not None else None
     archive = feedback_archive(gradebook)
     check_round_trip(gradebook, archive=archive, worksheet=sheet, original=original, columns=columns)
-    if sheet is not None:
-        workspace.write_bytes("moodle/worksheet.csv", sheet)
-    workspace.write_bytes("moodle/feedback.zip", archive)
-    workspace.write_text("moodle/READ-ME-FIRST.txt", PREVIEW + trouble + import_instructions(gradebook, plan))
+    text = note + trouble + import_instructions(gradebook, plan, again=again)
+    files = {"feedback.zip": archive, "READ-ME-FIRST.txt": text.encode("utf-8", "replace")}
+    return files if sheet is None else {"worksheet.csv": sheet, **files}
 
 
 def _plan(gradebook: Gradebook, original: bytes | None, columns: Mapping[str, str] | None) -> tuple[Plan | None, str]:

@@ -11,6 +11,7 @@ from grader.feedback import (
     ClassSpread,
     OverviewInput,
     PageInput,
+    RegradeRequest,
     StudentEntry,
     class_overview,
     class_spread,
@@ -19,7 +20,7 @@ from grader.feedback import (
     student_page,
 )
 from grader.model.gradebook import Gradebook, GradebookRow
-from grader.model.submission import Batch, file_stem
+from grader.model.submission import Batch, Submission, file_stem
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
@@ -31,24 +32,37 @@ def write_outputs(
     workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str, jobs: int = 1
 ) -> None:
     """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
-    spread = class_spread(
-        [item.judgement.seen for item in graded], [item.judgement.findings.findings for item in graded]
-    )
-
-    def page(item: Graded) -> bytes:
-        return student_html(item, materials, scale=scale, preview=True, spread=spread).encode("utf-8", "replace")
-
-    pages = {}
-    for item, made in zip(graded, in_parallel(page, graded, jobs=jobs), strict=True):
-        who = item.submission.participant.id
-        pages[who] = made
+    pages = student_pages(materials, graded, scale=scale, jobs=jobs, preview=True)
+    for who, made in pages.items():
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
     overview = overview_input(materials, batch, graded)
     workspace.write_text("index.html", class_overview(overview))
     workspace.write_bytes("overview.csv", _csv(overview_rows(overview)))
     columns = (workspace.run_info() or {}).get("columns")
-    write_moodle_files(workspace, _gradebook(materials, batch, graded, pages), workspace.worksheet(), columns)
+    write_moodle_files(
+        workspace, gradebook_of(materials, batch, graded, pages, preview=True), workspace.worksheet(), columns
+    )
     workspace.write_json("results.json", results_json(graded))
+
+
+def student_pages(
+    materials: Materials,
+    graded: Sequence[Graded],
+    *,
+    scale: str,
+    preview: bool,
+    jobs: int = 1,
+    with_class: bool = True,
+) -> dict[str, bytes]:
+    """Everybody's page by participant; `with_class`: beside the class's figures."""
+    found = ([item.judgement.seen for item in graded], [item.judgement.findings.findings for item in graded])
+    spread = class_spread(*found) if with_class else None
+
+    def page(item: Graded) -> bytes:
+        return student_html(item, materials, scale=scale, preview=preview, spread=spread).encode("utf-8", "replace")
+
+    made = in_parallel(page, graded, jobs=jobs)
+    return {item.submission.participant.id: text for item, text in zip(graded, made, strict=True)}
 
 
 def student_html(
@@ -60,7 +74,7 @@ def student_html(
         PageInput(
             course_title=assignment.course,
             assignment_title=assignment.title,
-            submission=item.submission,
+            submission=_as_it_counts(item),
             rubric=materials.rubric,
             scorecard=item.card,
             findings=item.judgement.findings.findings,
@@ -74,6 +88,7 @@ def student_html(
                 if facts.reference_trainable is not None
             },
             comments=_comments(item),
+            requests=_requests(item),
             preview=preview,
         )
     )
@@ -81,6 +96,22 @@ def student_html(
 
 def _comments(item: Graded) -> dict[str, str]:
     return {name: event.text for name, event in item.outcome.standing.comments.items()} if item.outcome else {}
+
+
+def _requests(item: Graded) -> tuple[RegradeRequest, ...]:
+    asked = item.outcome.standing.requests if item.outcome else ()
+    return tuple(
+        RegradeRequest(
+            criterion=one.asked.criterion, asked=one.asked.text, answer=one.answer.text if one.answer else ""
+        )
+        for one in asked
+    )
+
+
+def _as_it_counts(item: Graded) -> Submission:
+    """A draft that a person accepted is a submission like any other."""
+    accepted = item.submission.draft and item.card.total is not None
+    return item.submission.model_copy(update={"draft": False}) if accepted else item.submission
 
 
 def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded]) -> OverviewInput:
@@ -105,21 +136,27 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
     )
 
 
-def _gradebook(materials: Materials, batch: Batch, graded: Sequence[Graded], pages: dict[str, bytes]) -> Gradebook:
-    rows = tuple(_rows(materials, graded, pages))
+def gradebook_of(
+    materials: Materials, batch: Batch, graded: Sequence[Graded], pages: Mapping[str, bytes], *, preview: bool
+) -> Gradebook:
+    """Everybody who gets something: grade (never 0 for nothing), comment, page."""
+    rows = tuple(_rows(materials, graded, pages, preview=preview))
     return Gradebook(maximum=materials.rubric.max, rows=rows, numbered=batch.style != "single")
 
 
-def _rows(materials: Materials, graded: Sequence[Graded], pages: dict[str, bytes]) -> Iterator[GradebookRow]:
+def _rows(
+    materials: Materials, graded: Sequence[Graded], pages: Mapping[str, bytes], *, preview: bool
+) -> Iterator[GradebookRow]:
     for item in graded:
         card, person = item.card, item.submission.participant
         if card.status == "no_submission":
             continue
+        draft = _as_it_counts(item).draft
         yield GradebookRow(
             participant_id=person.id,
             name=person.name,
             grade=card.total,
-            comment_html=moodle_comment(card, materials.rubric, preview=True, draft=item.submission.draft),
+            comment_html=moodle_comment(card, materials.rubric, preview=preview, draft=draft),
             page=pages[person.id],
             members=person.members,
         )

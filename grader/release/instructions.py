@@ -9,16 +9,16 @@ from grader.release.plan import Note, Plan
 BOX = "'Allow updating records that have been modified more recently in Moodle than in the spreadsheet'"
 
 
-def import_instructions(gradebook: Gradebook, plan: Plan | None) -> str:
-    """Plain text; `plan` is null where there is no worksheet and only the archive is given."""
-    lines = [*_worksheet_steps(plan), *_archive_steps(gradebook, after=plan is not None)]
+def import_instructions(gradebook: Gradebook, plan: Plan | None, *, again: bool = False) -> str:
+    """Plain text; `plan` is null where there is no worksheet and only the archive is given. `again`: not the first release."""
+    lines = [*_worksheet_steps(plan, again=again), *_archive_steps(gradebook, after=plan is not None)]
     notes = [*(plan.notes if plan else ()), *archive_notes(gradebook)]
     if notes:
         lines += ["", "Not given back by these files, or not as one might expect:", *(_line(note) for note in notes)]
     return "\n".join(lines) + "\n"
 
 
-def _worksheet_steps(plan: Plan | None) -> list[str]:
+def _worksheet_steps(plan: Plan | None, *, again: bool) -> list[str]:
     if plan is None:
         return ["There was no worksheet, so there is none to upload: grades and comments must be entered by hand."]
     grades = sum(1 for planned in plan.rows if planned.grade is not None)
@@ -31,7 +31,9 @@ def _worksheet_steps(plan: Plan | None) -> list[str]:
         f"   {BOX}",
         "   and try again.",
     ]
-    if needs_box(plan):
+    if again:
+        steps.append("   Here tick that box at once: the worksheet was downloaded before the earlier release went in.")
+    elif needs_box(plan):
         steps.append("   Here tick that box at once: people were graded before this worksheet was downloaded.")
     return steps
 
