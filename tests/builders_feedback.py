@@ -10,7 +10,7 @@ from typing import Any
 
 from grader.catalog.rubrics import load_rubric
 from grader.feedback import ClassSpread, OverviewInput, PageInput, SimilarPair, Spread, StudentEntry
-from grader.model.assignment import ExpectedRanges, Interval, LatePolicy
+from grader.model.assignment import Dates, ExpectedRanges, Interval, LatePolicy
 from grader.model.evidence import CellError, Execution
 from grader.model.finding import Citation, Finding
 from grader.model.rubric import Rubric
@@ -375,7 +375,7 @@ def page(
     base = explained(rubric())
     who = who or submission()
     answers = {**findings(), **(found or {})}
-    card = score(base, who, findings=answers, suggestions=suggestions(base, heard), late=LATE)
+    card = score(base, who, findings=answers, suggestions=suggestions(base, heard), dates=Dates(late=LATE))
     return PageInput.model_validate(
         {
             "course_title": "LLM engineering",

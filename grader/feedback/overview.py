@@ -143,7 +143,7 @@ def overview_view(data: OverviewInput) -> OverviewView:
 def _row(data: OverviewInput, entry: StudentEntry) -> Row:
     who, card, run = entry.submission.participant, entry.scorecard, entry.execution
     scores = {score.id: score for score in card.sections}
-    late = entry.submission.late_seconds
+    late = card.lateness.seconds
     ended = run.status not in ("ok", "skipped")
     return Row(
         name=clip(who.name or who.group or who.id, 120),

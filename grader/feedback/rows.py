@@ -25,7 +25,7 @@ def _row(data: OverviewInput, entry: StudentEntry) -> dict[str, Cell]:
         "group": who.group,
         "status": card.status,
         "draft": entry.submission.draft,
-        "late_seconds": entry.submission.late_seconds,
+        "late_seconds": card.lateness.seconds,
         "total": _number(card.total),
         "low": _number(card.low),
         "high": _number(card.high),

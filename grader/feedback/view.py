@@ -15,7 +15,7 @@ from grader.feedback.inputs import PageInput
 from grader.feedback.plots import Meter, meter
 from grader.feedback.text import clip
 from grader.model.rubric import CheckLine, Section
-from grader.model.scorecard import Scorecard, SectionScore
+from grader.model.scorecard import Lateness, Scorecard, SectionScore
 from grader.model.submission import file_stem
 
 UNSETTLED = {
@@ -85,6 +85,8 @@ class PageView:
     files: tuple[str, ...]
     more_files: int
     late: str
+    due: str
+    when: str
     preview: bool
     state: str
     """`marked`, `none`, `unreadable`."""
@@ -124,7 +126,9 @@ def page_view(data: PageInput, limits: Limits) -> PageView:
         group=clip(who.group or "", 100),
         files=tuple(clip(file.path, 120) for file in submission.files[:6]),
         more_files=max(len(submission.files) - 6, 0),
-        late=words.lateness(submission.late_seconds) if submission.late_seconds else "",
+        late=words.lateness(card.lateness.seconds) if card.lateness.seconds else "",
+        due=_due(card.lateness),
+        when=words.moment(card.lateness.submitted) if card.lateness.submitted else "",
         preview=data.preview,
         state={"no_submission": "none", "unreadable": "unreadable"}.get(card.status, "marked"),
         draft=submission.draft,
@@ -140,6 +144,13 @@ def page_view(data: PageInput, limits: Limits) -> PageView:
         made=tuple(_made(data)),
         errors=_errors(data, limits),
     )
+
+
+def _due(late: Lateness) -> str:
+    if late.due is None:
+        return ""
+    why = {"extension": ", extended for you", "own date": ", your own date"}.get(late.because, "")
+    return f"{words.moment(late.due)} ({late.timezone}{why})"
 
 
 def page_name(participant: str) -> str:

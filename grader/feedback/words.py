@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,11 @@ MISSED_BELOW = Decimal("0.25")
 MET_FROM = Decimal("0.75")
 MINUS = "−"
 DASH = "–"
+
+
+def moment(at: datetime) -> str:
+    """`Wed 25 Nov 2026, 09:00`, in the zone that it carries."""
+    return f"{at:%a} {at.day} {at:%b %Y, %H:%M}"
 
 
 class Mark(NamedTuple):

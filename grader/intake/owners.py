@@ -16,6 +16,9 @@ class Owner(Frozen):
     draft: bool = False
     late_seconds: int | None = None
     extension: str | None = None
+    submitted_text: str | None = None
+    due_text: str | None = None
+    cutoff_text: str | None = None
     status_text: str | None = None
     grade_locked: bool = False
     maximum_grade: Points | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from grader.model.base import Artefact, Frozen, Points, Role
 from grader.model.memo import MemoAids
+from grader.model.moodle_dates import at_wall, exists
 
 
 class LatePolicy(Frozen):
@@ -20,8 +23,48 @@ class LatePolicy(Frozen):
     steps: tuple[tuple[timedelta, Points], ...] = ()
     """For `steps`: (later than, points off), growing."""
     grace: timedelta = timedelta(0)
+    """Lateness up to this costs nothing; beyond it, it counts from the due date."""
     at_most: Points | None = None
     """Never more than this."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.kind in ("per_day", "per_hour") and self.points is None:
+            raise ValueError(f"kind {self.kind} needs `points`, what each costs")
+        if self.kind == "steps" and not self.steps:
+            raise ValueError("kind steps needs `steps`, pairs of (later than, points off)")
+        if any(later <= earlier or more < less for (earlier, less), (later, more) in pairwise(self.steps)):
+            raise ValueError("each step must be later than the one before, and cost no less")
+        spans = (self.grace, *(after for after, _ in self.steps))
+        costs = (self.points, self.at_most, *(points for _, points in self.steps))
+        if any(span < timedelta(0) for span in spans) or any(cost is not None and cost < 0 for cost in costs):
+            raise ValueError("spans of time and points off must not be negative")
+        return self
+
+
+class Extension(Frozen):
+    """More time for one person or team."""
+
+    who: str
+    """Participant number, e-mail address, ID number, or the team's name."""
+    until: datetime
+    """On the clock of the assignment's time zone, unless it names another."""
+    why: str = ""
+    """For staff; students never read it."""
+
+
+class Dates(Frozen):
+    """When an assignment is due, for whom later, and what lateness costs."""
+
+    due: datetime | None = None
+    cutoff: datetime | None = None
+    """After this, a person decides whether it counts."""
+    extensions: tuple[Extension, ...] = ()
+    late: LatePolicy = LatePolicy()
+    timezone: str = "UTC"
+    """Clock by which days count and in which dates are shown."""
+    worksheet_timezone: str = "UTC"
+    """Clock of the teacher who downloads the worksheet."""
 
 
 class ModelFacts(Frozen):
@@ -81,6 +124,14 @@ class Assignment(Artefact):
     rubric: str
     """Path of the rubric, relative to the course root."""
     due: datetime | None = None
+    """A time without a zone is on the clock of `timezone`."""
+    cutoff: datetime | None = None
+    """After this, a person decides whether it counts."""
+    timezone: str | None = None
+    """IANA name of the course's time zone (`Europe/Berlin`); null: the one that `due` names, else UTC."""
+    worksheet_timezone: str | None = None
+    """Time zone of the teacher who downloads the worksheet, where it is another."""
+    extensions: tuple[Extension, ...] = ()
     late: LatePolicy = LatePolicy()
     models: dict[Role, ModelFacts] = {}
     stage: StageAliases = StageAliases()
@@ -99,3 +150,48 @@ class Assignment(Artefact):
     """Scale that students' recorded metrics are held against unless the command says otherwise."""
     golden_scale: str | None = None
     """Scale of the golden cases, where their outputs come from the stand-ins."""
+
+    @model_validator(mode="after")
+    def _zoned(self) -> Self:
+        """Times without a zone become moments; a time that no clock showed is refused."""
+        zones = {name: zone_of(name) for name in (self.timezone, self.worksheet_timezone) if name}
+        moments = {"due": self.due, "cutoff": self.cutoff}
+        if self.timezone is None and any(moment and moment.tzinfo is None for moment in moments.values()):
+            raise ValueError("a time without a zone needs `timezone`, for instance Europe/Berlin")
+        zone = zones[self.timezone] if self.timezone else UTC
+        update = {name: _moment(moment, zone) for name, moment in moments.items() if moment}
+        if self.due and self.cutoff and update["cutoff"] < update["due"]:
+            raise ValueError("`cutoff` is before `due`")
+        extensions = tuple(one.model_copy(update={"until": _moment(one.until, zone)}) for one in self.extensions)
+        for name, value in {**update, "extensions": extensions}.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @property
+    def dates(self) -> Dates:
+        """All about when."""
+        own = self.timezone or (None if self.due is None else getattr(self.due.tzinfo, "key", None)) or "UTC"
+        return Dates(
+            due=self.due,
+            cutoff=self.cutoff,
+            extensions=self.extensions,
+            late=self.late,
+            timezone=own,
+            worksheet_timezone=self.worksheet_timezone or own,
+        )
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of that IANA name; ValueError if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"there is no time zone {name!r}; names are like Europe/Berlin or America/New_York") from None
+
+
+def _moment(moment: datetime, zone: tzinfo) -> datetime:
+    if moment.tzinfo is not None:
+        return moment
+    if not exists(moment, zone):
+        raise ValueError(f"{moment:%Y-%m-%d %H:%M} never was: the clocks of {zone} are put forward then")
+    return at_wall(moment, zone, later=True)

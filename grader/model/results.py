@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -30,7 +31,11 @@ class ResultSubmission(Frozen):
     """Over the submitted files in order of name."""
     draft: bool
     late_seconds: int | None
-    """Null where the worksheet's words can't be read."""
+    """Null where nothing that can be read says."""
+    submitted: datetime | None = None
+    """When it was handed in, to the minute, where that is known."""
+    due: datetime | None = None
+    """When it was due for this person, extensions included."""
 
 
 class ResultExecution(Frozen):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 from grader.model.base import Artefact, Frozen, Points
 from grader.model.finding import Citation
 from grader.model.rubric import CriterionKind
+from grader.model.submission import Flag
 
 
 class Suggestion(Frozen):
@@ -64,6 +66,24 @@ class Adjustment(Frozen):
     why: str
 
 
+class Lateness(Frozen):
+    """When it was handed in and when it was due, for this person; computed anew each time."""
+
+    seconds: int | None = None
+    """0 on time; null where it is not known."""
+    due: datetime | None = None
+    """In force for this person: extensions and dates of their own included."""
+    because: Literal["assignment", "own date", "extension"] = "assignment"
+    """Where `due` comes from."""
+    submitted: datetime | None = None
+    """To the minute where the worksheet says no more."""
+    cutoff: datetime | None = None
+    timezone: str = "UTC"
+    """In which days count and dates are shown."""
+    flags: tuple[Flag, ...] = ()
+    """What a person must look at."""
+
+
 class ReviewItem(Frozen):
     """Something that a person must look at."""
 
@@ -80,6 +100,7 @@ class Scorecard(Artefact):
     status: Literal["graded", "needs_review", "no_submission", "unreadable"]
     sections: tuple[SectionScore, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
+    lateness: Lateness = Lateness()
     total: Points | None = None
     low: Points | None = None
     high: Points | None = None

@@ -80,6 +80,12 @@ class Submission(Artefact):
     """Seconds after the due date; 0 on time; null where the worksheet's words can't be read or there is none."""
     extension: str | None = None
     """The worksheet's own words on a granted extension."""
+    submitted_text: str | None = None
+    """The worksheet's own words on when it was last changed."""
+    due_text: str | None = None
+    """The worksheet's own words on a due date of this person's own."""
+    cutoff_text: str | None = None
+    """The same for a cut-off date."""
     status_text: str | None = None
     """The worksheet's Status cell as it stands."""
     grade_locked: bool = False

@@ -29,6 +29,8 @@ HEADERS: dict[str, frozenset[str]] = {
             "La calificación puede cambiarse",
         }
     ),
+    "due": frozenset({"Due date", "Fälligkeitsdatum", "Date limite", "Fecha de entrega"}),
+    "cutoff": frozenset({"Cut-off date", "Letzte Abgabemöglichkeit", "Date de clôture", "Fecha límite"}),
     "modified_submission": frozenset(
         {
             "Last modified (submission)",

@@ -46,9 +46,8 @@ def judge(
     `reading`: what this evidence was read to say before, where that is known.
     """
     if evidence.notebook is None and evidence.memo_text is None:
-        return Judgement(
-            Findings(), Observations(), None, unscored(materials.rubric, submission, evidence.flags), evidence.flags
-        )
+        card = unscored(materials.rubric, submission, evidence.flags, dates=materials.assignment.dates)
+        return Judgement(Findings(), Observations(), None, card, (*evidence.flags, *card.lateness.flags))
     reading = reading or read(evidence, materials)
     seen, memo = reading.seen, reading.memo
     findings = run_checks(
@@ -68,8 +67,9 @@ def judge(
         findings=findings.findings,
         suggestions=suggestions,
         flags=flags,
-        late=materials.assignment.late,
+        dates=materials.assignment.dates,
     ).model_copy(update={"findings_sha256": digest_of(findings), "rubric_sha256": materials.rubric_sha256})
+    flags = (*flags, *card.lateness.flags)
     return Judgement(findings, seen, memo, card, flags, answers_of(materials.rubric, evidence, memo))
 
 

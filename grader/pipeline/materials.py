@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import grader.execution
 import grader.model
@@ -24,6 +25,8 @@ from grader.workspace.folder import fingerprint
 
 PARSERS = ("markdown-it-py", "beautifulsoup4", "lxml", "pydantic")
 """Libraries whose other version may read a text otherwise."""
+WHEN: dict[str, Any] = {"due": None, "cutoff": None, "timezone": None, "worksheet_timezone": None, "extensions": ()}
+"""Dates may be moved and time be granted while a class is graded: lateness is computed anew each time."""
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets")
 
 
@@ -41,7 +44,7 @@ class Materials:
     def rubric_sha256(self) -> str:
         """Changes when anything changes that a mark depends on, but no student's file."""
         aids = sorted_sets(self.assignment.memo_aids.model_dump())
-        model = self.assignment.model_dump(mode="json", exclude={"due", "memo_aids"})
+        model = self.assignment.model_dump(mode="json", exclude={*WHEN, "memo_aids"})
         return fingerprint({"rubric": self.rubric.model_dump(mode="json"), "assignment": model, "aids": aids})
 
     @cached_property
@@ -55,7 +58,7 @@ class Materials:
     @cached_property
     def facts(self) -> Assignment:
         """The assignment as readers of evidence see it: without what only judging and scoring may depend on."""
-        unseen = {"expected": {}, "late": LatePolicy(), "due": None, "limits": {}, "scale": ""}
+        unseen = {"expected": {}, "late": LatePolicy(), **WHEN, "limits": {}, "scale": ""}
         return self.assignment.model_copy(update=unseen)
 
     @cached_property

@@ -61,7 +61,9 @@ def result_of(graded: Graded) -> Result:
             files=tuple(file.path for file in submission.files),
             sha256=submission.sha256,
             draft=submission.draft,
-            late_seconds=submission.late_seconds,
+            late_seconds=card.lateness.seconds,
+            submitted=card.lateness.submitted,
+            due=card.lateness.due,
         ),
         execution=ResultExecution(
             mode=execution.mode,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
-from grader.model.assignment import LatePolicy
+from grader.model.assignment import Dates
 from grader.model.finding import Finding
 from grader.model.rubric import Criterion, Rubric, Section
 from grader.model.scorecard import (
@@ -17,6 +17,7 @@ from grader.model.scorecard import (
     Suggestion,
 )
 from grader.model.submission import DRAFT, Flag, Submission
+from grader.scoring.dates import lateness_of
 from grader.scoring.late import late_adjustment
 
 ZERO = Decimal(0)
@@ -30,15 +31,17 @@ def score(
     findings: Mapping[str, Finding],
     suggestions: Mapping[str, Suggestion],
     flags: Iterable[Flag] = (),
-    late: LatePolicy | None = None,
+    dates: Dates | None = None,
 ) -> Scorecard:
     """The scorecard of one readable submission. Unsettled criteria carry a range; `points` is its middle, in steps.
 
     A draft has sections but no total: whether it counts is for a person to decide.
     """
     sections = tuple(_section(section, rubric, findings, suggestions) for section in rubric.sections)
-    adjustments = late_adjustment(submission, late or LatePolicy())
-    review = tuple(dict.fromkeys(_review(rubric, submission, findings, flags)))
+    dates = dates or Dates()
+    lateness = lateness_of(submission, dates)
+    adjustments = late_adjustment(lateness, dates.late)
+    review = tuple(dict.fromkeys(_review(rubric, submission, findings, (*flags, *lateness.flags))))
     total, low, high = (
         None if submission.draft else sums(sections, adjustments, name, rubric.max)
         for name in ("points", "low", "high")
@@ -47,6 +50,7 @@ def score(
         status="needs_review" if review else "graded",
         sections=sections,
         adjustments=adjustments,
+        lateness=lateness,
         total=total,
         low=low,
         high=high,
@@ -55,11 +59,22 @@ def score(
     )
 
 
-def unscored(rubric: Rubric, submission: Submission, flags: Iterable[Flag] = ()) -> Scorecard:
+def unscored(
+    rubric: Rubric, submission: Submission, flags: Iterable[Flag] = (), *, dates: Dates | None = None
+) -> Scorecard:
     """The card of somebody who handed in nothing, or nothing that can be read: no points at all, never 0."""
-    nothing = submission.status == "none"
-    review = () if nothing else tuple(ReviewItem(criterion="", why=flag.why) for flag in (*submission.flags, *flags))
-    return Scorecard(status="no_submission" if nothing else "unreadable", max=rubric.max, review=review)
+    if submission.status == "none":
+        return Scorecard(status="no_submission", max=rubric.max)
+    dates = dates or Dates()
+    lateness = lateness_of(submission, dates)
+    asked = (*submission.flags, *flags, *lateness.flags)
+    return Scorecard(
+        status="unreadable",
+        max=rubric.max,
+        adjustments=late_adjustment(lateness, dates.late),
+        lateness=lateness,
+        review=tuple(ReviewItem(criterion="", why=flag.why) for flag in asked),
+    )
 
 
 def sums(

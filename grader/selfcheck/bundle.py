@@ -26,7 +26,19 @@ from grader.selfcheck.explaining import documents
 from grader.workspace.files import write_atomic
 
 Files = dict[str, bytes]
-ASSIGNMENT_FIELDS = ("title", "rubric", "due", "late", "models", "stage", "classes", "hardware", "limits")
+ASSIGNMENT_FIELDS = (
+    "title",
+    "rubric",
+    "due",
+    "cutoff",
+    "timezone",
+    "late",
+    "models",
+    "stage",
+    "classes",
+    "hardware",
+    "limits",
+)
 MODEL_FIELDS = ("checkpoint", "checkpoint_dtype", "head", "architectures")
 REFERENCE_FIELDS = ("reference_lora", "reference_trainable")
 """The course's own configuration: only where a public check compares with it in words."""

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from grader.model.assignment import LatePolicy
+from grader.model.assignment import Dates, LatePolicy
 from grader.model.finding import Finding
 from grader.model.rubric import Cap, CheckLine, Criterion, Rubric, Section, Texts
 from grader.model.scorecard import Adjustment, Scorecard, Suggestion
@@ -137,7 +137,7 @@ def test_nothing_handed_in_has_no_points_at_all() -> None:
 
 def test_lateness_comes_off_the_total_but_never_below_zero() -> None:
     policy = LatePolicy(kind="per_day", points=Decimal(5))
-    result = card(criterion(), submission=handed_in(late_seconds=90000), late=policy)
+    result = card(criterion(), submission=handed_in(late_seconds=90000), dates=Dates(late=policy))
     assert result.adjustments == (
         Adjustment(kind="late", points=Decimal(-10), why="1 day 1 hour late: 2 started days x 5 points = 10"),
     )
@@ -161,7 +161,7 @@ def test_lateness_comes_off_the_total_but_never_below_zero() -> None:
     ],
 )
 def test_late_policies(policy: LatePolicy, seconds: int, points: str | None) -> None:
-    found = card(criterion(), submission=handed_in(late_seconds=seconds), late=policy).adjustments
+    found = card(criterion(), submission=handed_in(late_seconds=seconds), dates=Dates(late=policy)).adjustments
     assert [str(item.points.normalize()) for item in found] == (
         [] if points is None else [str(Decimal(points).normalize())]
     )
@@ -169,4 +169,4 @@ def test_late_policies(policy: LatePolicy, seconds: int, points: str | None) -> 
 
 def test_unknown_lateness_costs_nothing() -> None:
     policy = LatePolicy(kind="per_day", points=Decimal(5))
-    assert card(criterion(), submission=handed_in(late_seconds=None), late=policy).adjustments == ()
+    assert card(criterion(), submission=handed_in(late_seconds=None), dates=Dates(late=policy)).adjustments == ()
