@@ -36,6 +36,7 @@ OPENING_WORDS = 4
 """A sentence of at most so many words may stand for a heading (`OK, the weighting.`)."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"”“')\]]?\s+(?=[\"„“'(\[+]?[A-ZÄÖÜÀ-Þ¿¡0-9.])|(?<=[。！？])\s*")
+_ASKED = re.compile(r"^\W*(?:q|a|question|answer|frage|antwort)\s?[:.]\s", re.IGNORECASE)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|vs|approx|ca|bzw|z\.b|etc|et al|resp|no|nr|fig|sec|acc|ex|cf|d\.h|"
     r"p\.ej)\.)$",
@@ -141,6 +142,7 @@ def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
 
 def _opening(text: str, rubric: Rubric) -> str | None:
     """The section that a sentence opens: `Weighting.`, `Next: ...`."""
+    text = _ASKED.sub("", text)
     opening = text.split(":")[0] if ":" in text[:30] else text
     if len(opening.split()) > OPENING_WORDS:
         return None

@@ -16,6 +16,9 @@ from grader.scoring.suggest_reading import Reading
 
 State = Literal["found", "contradicts", "not_found", "needs_reading"]
 MAX_CITATIONS = 6
+WIDE = 0.3
+"""Share of a criterion's points to either side where the rubric asks for a wide range."""
+WIDE_BECAUSE = "On memos in other words than ours this rule was hardly better than counting words: read it yourself."
 
 
 @dataclass
@@ -74,6 +77,9 @@ class Draft:
 
 def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     """The range, the state and the evidence."""
+    if criterion.suggest.get("range") == "wide" and draft.points > 0:
+        draft.spread = max(draft.spread, WIDE * float(criterion.max))
+        draft.not_judged.append(WIDE_BECAUSE)
     top = float(criterion.max) if draft.ceiling is None else min(draft.ceiling, float(criterion.max))
     middle = min(draft.points, top)
     low, high = middle - draft.spread, middle + draft.spread

@@ -8,6 +8,8 @@ from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import Reading
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
+LATE = 0.7
+"""Without a heading, a plan is looked for in the last part of the memo."""
 _DIGIT = re.compile(r"\d")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -20,19 +22,30 @@ _CHANGE = re.compile(
 
 
 def _home(reading: Reading) -> list[int]:
-    """Where the next step is written: its section, else what speaks of bottleneck and experiment."""
+    """Where the next step is written: its section, else what speaks of bottleneck and experiment, or plans late in the memo."""
     mine = [index for index, item in reading.written() if item.section == "next"]
     if mine:
         return mine
-    return reading.around(
-        reading.find("bottleneck")
-        + [
-            place
-            for place in reading.find("experiment", ("fixed", "threshold", "wish"))
-            if reading.memo.passages[place].section is None
-        ],
-        2,
-    )
+    places = [index for index, _ in reading.written()]
+    late = set(places[int(len(places) * LATE) :])
+    planned = [
+        place
+        for place in reading.find(
+            ("fixed", "threshold", "experiment", "cost"), without=("recommend", "situation", "latency")
+        )
+        if place in late and _plans(reading.memo.passages[place].tags)
+    ]
+    named = reading.find("bottleneck") + [
+        place
+        for place in reading.find("experiment", ("fixed", "threshold", "wish"))
+        if reading.memo.passages[place].section is None
+    ]
+    return reading.around([*named, *planned], 2)
+
+
+def _plans(tags: frozenset[str]) -> bool:
+    """What is held fixed, or a rule with both sides, and not a result."""
+    return "fixed" in tags or {"threshold", "both_sides", "condition"} <= tags
 
 
 def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
@@ -43,14 +56,14 @@ def _wishes(reading: Reading, home: list[int]) -> bool:
     """A list of wishes: several of the usual ones, and no design."""
     tags = _tags(reading, home)
     text = " ".join(reading.memo.passages[place].text.lower() for place in home)
-    count = len(
+    kinds = set(
         re.findall(
             r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|"
             r"augmentation|learning rate|rank|preprocess|rlhf|retrieval",
             text,
         )
     )
-    return count >= 2 and not {"fixed", "threshold"} <= tags
+    return len(kinds) >= 2 and not {"fixed", "threshold"} <= tags
 
 
 def bottleneck(reading: Reading) -> Draft:
