@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -294,7 +294,7 @@ def _extras(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:
-    if confirmed:
+    if confirmed and not writes_text(setup.seen):
         text = f"The classification head of {word(case.line.model)} is frozen: your printed count is LoRA's alone."
         return _failed(
             case, setup, f'{text} Give the LoraConfig `task_type="SEQ_CLS"`.', "configuration and printed count agree"
@@ -303,6 +303,11 @@ def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:
         f"Your configuration does not name the head of {word(case.line.model)}; whether it trains could not be seen.",
         "Not run: no task type, no modules_to_save, no printed count that settles it.",
     )
+
+
+def writes_text(seen: Iterable[Observation]) -> bool:
+    """LoRA was put on a model that writes text (`task_type="CAUSAL_LM"`): it has no classification head to be frozen."""
+    return any(isinstance(item, LoraConfigured) and "LM" in str(item.config.get("task_type")) for item in seen)
 
 
 def _from_count(case: Case, printed: list[Trainable]) -> Finding:

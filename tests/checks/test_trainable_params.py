@@ -133,3 +133,9 @@ def test_a_printed_count_that_the_code_cannot_give_is_a_conflict_and_no_fail():
     printed = Trainable(**PRINTED, model="decoder", count=8_899_456)
     answer = trainable_params(observed(trains("decoder", Q4), printed), Options())
     assert (answer.verdict, [flag.kind for flag in answer.flags]) == ("passed", ["conflict"])
+
+
+def test_a_model_that_writes_text_has_no_head_to_be_frozen():
+    config = configured("decoder", r=16, target_modules=list(Q4), task_type="CAUSAL_LM")
+    printed = Trainable(**PRINTED, model="decoder", count=2_162_688)
+    assert trainable_params(observed(config, printed, model="decoder", ran=False), Options()).verdict == "not_assessed"
