@@ -295,5 +295,5 @@ def _repeats(token: TimingToken, env: Env) -> int | None:
     found = [times for times, _ in around if times]
     if found or named:
         return int(max([*found, *named]))
-    several = around or _SEVERAL.search(token.text) or any(isinstance(item, _LOOPS) for item in ast.walk(token.node))
-    return None if several else 1
+    hidden = (_text(item) for item in ast.walk(token.node) if isinstance(item, _LOOPS))
+    return None if around or _SEVERAL.search(token.text) or any(map(_passes, hidden)) else 1
