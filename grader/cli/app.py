@@ -34,6 +34,7 @@ def app() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 done and some need a person, 2 wrong input, 3 this machine can't."""
     import grader.cli.assignments
+    import grader.cli.course
     import grader.cli.doctoring
     import grader.cli.grading
     import grader.cli.moodle

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from grader.feedback.inputs import OverviewInput, StudentEntry
 from grader.feedback.text import clean
+from grader.model.spreadsheet import guarded
 
 Cell = str | float | int | bool | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "|", "%")
 
 
 def overview_rows(data: OverviewInput) -> list[dict[str, Cell]]:
@@ -66,5 +66,4 @@ def _guarded(row: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def _guard(text: str) -> str:
-    text = clean(text)
-    return f"'{text}" if text.lstrip(" \u00a0\u200b\ufeff").startswith(_FORMULA) else text
+    return guarded(clean(text))

@@ -47,6 +47,8 @@ class Extension(Frozen):
 
     who: str
     """Participant number, e-mail address, ID number, or the team's name."""
+    also: tuple[str, ...] = ()
+    """What else the roster knows this person by."""
     until: datetime
     """On the clock of the assignment's time zone, unless it names another."""
     why: str = ""
@@ -91,6 +93,8 @@ class ModelFacts(Frozen):
 class StageAliases(Frozen):
     """Other names that mean what the stage holds."""
 
+    of: str | None = None
+    """The assignment whose stage (and names for it) this one shares; null: it has its own, or none."""
     hub_aliases: dict[str, str] = {}
     dataset_aliases: tuple[str, ...] = ()
     path_aliases: tuple[str, ...] = ()

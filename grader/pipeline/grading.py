@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import grader
+from grader.catalog import Course
 from grader.errors import WorkspaceError
 from grader.intake.export import open_export
+from grader.ledger.book import ELSEWHERE
 from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
@@ -30,6 +32,7 @@ from grader.pipeline.reading import kept_or_read
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
+from grader.workspace.files import sha256_of
 from grader.workspace.folder import WORKSHEET
 
 BATCH_FILE = "batch.json"
@@ -52,6 +55,7 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
     with Workspace(request.out) as workspace:
         scale = scale_of(materials, settings)
         _same_run(workspace, materials, settings, scale)
+        _place_ledger(workspace, materials.course)
         log = RunLog(workspace.root / "run.log")
         started = _now()
         terms = {"export": request.export.name, "columns": dict(request.columns)}
@@ -114,6 +118,15 @@ def _same_run(workspace: Workspace, materials: Materials, settings: Settings, sc
             todo=f"`grader regrade {workspace.root} --because ...` shows what the change does and applies it with --yes; "
             "or grade into a new --out",
         )
+
+
+def _place_ledger(workspace: Workspace, course: Course) -> None:
+    """A new folder's ledger lies where the course says that ledgers lie."""
+    ledgers = course.file().ledgers
+    if ledgers is None or workspace.run_file.exists() or (workspace.root / ELSEWHERE).exists():
+        return
+    own = f"{workspace.root.name}-{sha256_of(str(workspace.root.resolve()).encode())[:8]}.sqlite"
+    workspace.write_text(ELSEWHERE, f"{(course.root / ledgers).resolve() / own}\n")
 
 
 def write_run(workspace: Workspace, materials: Materials, mode: str, scale: str, times: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
+from grader.scoring.dates import granted
 from grader.workspace import Workspace
 
 
@@ -131,9 +132,18 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
             )
             for item in graded
         ),
-        notes=batch.notes,
+        notes=(*batch.notes, *_nobodys(materials, batch)),
         made_at=datetime.now(UTC),
     )
+
+
+def _nobodys(materials: Materials, batch: Batch) -> Iterator[str]:
+    """Time that was granted to somebody whom the export doesn't have is most likely a slip."""
+    dates = materials.assignment.dates
+    known = {index for item in batch.submissions for index in granted(item.participant, dates)}
+    for index, one in enumerate(dates.extensions):
+        if index not in known:
+            yield f"Time until {one.until:%Y-%m-%d %H:%M} was granted to {one.who!r}, whom this export doesn't have."
 
 
 def gradebook_of(

@@ -74,11 +74,11 @@ def student_files(course: Course, slug: str) -> Files:
         "README.md": _guide(assignment, rubric).encode(),
         "starter.ipynb": _starter(folder / "source.ipynb"),
         "preflight.py": files("grader.selfcheck").joinpath("preflight.py").read_bytes(),
-        f"{home}/assignment.yaml": _assignment(folder / "assignment.yaml", rubric),
+        f"{home}/assignment.yaml": _assignment(folder / "assignment.yaml", assignment, rubric),
         f"{home}/memo_aids.json": _memo_aids(assignment),
         assignment.rubric: _rubric(rubric, _own_names(course, slug)),
     }
-    made |= {f"{home}/stage/{name}": data for name, data in _stage(folder / "stage")}
+    made |= {f"{home}/stage/{name}": data for name, data in _stage(course.stage(slug))}
     made |= {f"{home}/checks/{name}": data for name, data in _own_checks(course, slug, rubric)}
     own = course.checks(slug)
     named = {line.check for line in rubric.checks}
@@ -105,8 +105,11 @@ def _starter(path: Path) -> bytes:
     return text.encode()
 
 
-def _assignment(path: Path, rubric: Rubric) -> bytes:
+def _assignment(path: Path, assignment: Assignment, rubric: Rubric) -> bytes:
+    """What students may know; what the course or another assignment adds to it is written out, their files stay here."""
     data, _ = read_yaml(path)
+    data["timezone"] = assignment.timezone
+    data["stage"] = assignment.stage.model_dump(mode="json", exclude={"of"})
     compared = {line.model for line in rubric.checks if line.public and line.check == "trainable_params"}
     kept = {key: data[key] for key in ASSIGNMENT_FIELDS if key in data}
     kept["models"] = {
@@ -180,7 +183,9 @@ def _own_checks(course: Course, slug: str, rubric: Rubric) -> Iterator[tuple[str
             yield path.name, path.read_bytes()
 
 
-def _stage(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _stage(folder: Path | None) -> Iterator[tuple[str, bytes]]:
+    if folder is None:
+        return
     for part in STAGE_PARTS:
         place = folder / part
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:

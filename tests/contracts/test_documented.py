@@ -11,6 +11,7 @@ import click
 import pytest
 
 import grader.cli.assignments
+import grader.cli.course
 import grader.cli.doctoring
 import grader.cli.grading
 import grader.cli.moodle
