@@ -61,6 +61,8 @@ def default_jobs() -> int:
 @click.option("--memory-mb", type=int, help="Memory limit of one notebook in MiB.")
 @click.option("--hub", type=folder, help="Full mode: the hub cache with the real models.")
 @click.option("--data", type=folder, help="Full mode: the folder with the real data set.")
+@click.option("--cluster", metavar="tls://HOST:PORT", help="Execute on the workers of this Dask scheduler.")
+@click.option("--cluster-tls", type=folder, help="Folder with our ca.pem, cert.pem, key.pem for the cluster.")
 @json_option
 @course_option
 def grade_command(  # noqa: PLR0913  (one parameter an option)
@@ -82,6 +84,8 @@ def grade_command(  # noqa: PLR0913  (one parameter an option)
     settings = Settings(jobs=jobs or default_jobs(), **limits)
     if settings.mode == "full" and (settings.hub is None or settings.data is None):
         raise InputError("full mode needs the real models and data", todo="name them with --hub and --data")
+    if settings.mode == "full" and settings.cluster is not None:
+        raise InputError("full mode is for one machine", todo="leave --cluster out: models and data don't travel")
     materials = load_materials(course, course.choose(slug))
     request = Request(export, target, worksheet, _columns(columns))
     with Bar(err, quiet=as_json) as bar:

@@ -199,7 +199,7 @@ def open_pool(
 
     `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
     """
-    stage = _insist_on_stage(stage)
+    stage = insist_on_stage(stage)
     if boxed:
         _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
@@ -227,12 +227,12 @@ def execute(job: Job, stage: Stage, limits: Limits | None = None, *, boxed: bool
 
 def try_box(stage: Stage, limits: Limits) -> None:
     """Start an empty box in the way a pool would; raises with the reason if that fails."""
-    stage = _insist_on_stage(stage)
+    stage = insist_on_stage(stage)
     _insist_on_box(stage)
     _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
-def _insist_on_stage(stage: Stage) -> Stage:
+def insist_on_stage(stage: Stage) -> Stage:
     """The stage with paths that hold in any working folder."""
     for place in (stage.hub, stage.data):
         if place is not None and not place.is_dir():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from grader.execution import Job, Limits, Run, Stage, open_pool
+from grader.execution import Job, Limits, Pool, Run, Stage, open_pool
+from grader.execution.cluster import Cluster, open_cluster
 from grader.intake.notebooks import choose_notebook
 from grader.model.evidence import CellError, Evidence, Execution
 from grader.model.submission import ChosenNotebook, Flag, Submission
@@ -58,12 +60,7 @@ def execute(tasks: Sequence[Task], materials: Materials, settings: Settings) -> 
     if not jobs:
         return
     again: list[tuple[Job, Run]] = []
-    with open_pool(
-        stage=stage_of(materials, settings),
-        limits=limits_of(materials, settings),
-        jobs=settings.jobs,
-        boxed=settings.boxed,
-    ) as pool:
+    with workplace(materials, settings) as pool:
         for job, run in pool.map(jobs):
             order = saved_order(by_key[job.key].chosen.notebook or {})
             if order is not None and any(name in ("NameError", "UnboundLocalError") for _, name, _ in run.errors):
@@ -75,6 +72,14 @@ def execute(tasks: Sequence[Task], materials: Materials, settings: Settings) -> 
             better, reordered = (run, True) if len(run.errors) < len(first[job.key].errors) else (first[job.key], False)
             task = by_key[job.key]
             yield task, run_evidence(task, better, environment, settings, reordered=reordered)
+
+
+def workplace(materials: Materials, settings: Settings) -> AbstractContextManager[Pool | Cluster]:
+    """Where notebooks are executed: workers of this machine, or a cluster's."""
+    stage, limits = stage_of(materials, settings), limits_of(materials, settings)
+    if settings.cluster is None:
+        return open_pool(stage, limits=limits, jobs=settings.jobs, boxed=settings.boxed)
+    return open_cluster(settings.cluster, stage, limits=limits, tls=settings.cluster_tls)
 
 
 def stage_of(materials: Materials, settings: Settings) -> Stage:

@@ -16,6 +16,7 @@ from typing import Any
 import grader
 from grader.catalog import Course
 from grader.errors import WorkspaceError
+from grader.execution.versions import library_versions
 from grader.intake.export import open_export
 from grader.ledger.book import ELSEWHERE
 from grader.model.base import SCHEMA
@@ -24,7 +25,7 @@ from grader.model.submission import Batch, Flag, Submission
 from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
 from grader.pipeline.judging import judge
-from grader.pipeline.materials import Materials, library_versions
+from grader.pipeline.materials import Materials
 from grader.pipeline.outputs import write_outputs
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.progress import Progress, RunLog, Silent
