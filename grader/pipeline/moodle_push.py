@@ -27,7 +27,7 @@ from grader.moodlesite.record import Pulled
 from grader.pipeline.moodle_pull import RECORD
 from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.push_journal import Journal
-from grader.pipeline.released import newest_release
+from grader.pipeline.released import contents_of, newest_release
 from grader.release.archive import file_name
 from grader.release.plan import has_something, scaled
 from grader.workspace import Workspace
@@ -90,7 +90,7 @@ def push(
         assignment = _usable(site, record, gradebook, options)
         snapshot = read_snapshot(site, assignment, known={one.userid: one.number for one in record.people})
         journal = Journal(workspace.root / "moodle", record.site, record.cmid)
-        pusher = _Pusher(site, snapshot, journal, options)
+        pusher = _Pusher(site, snapshot, journal, options, contents_of(workspace, number))
         told = progress or Silent()
         told.begin("Giving to Moodle" if options.apply else "Comparing with Moodle", len(gradebook.rows))
         steps: list[Step] = []
@@ -162,8 +162,11 @@ def _mark(row: SubmissionRow | None) -> tuple[int, int, int] | None:
 class _Pusher:
     """One push under way."""
 
-    def __init__(self, site: Site, snapshot: Snapshot, journal: Journal, options: PushOptions) -> None:
+    def __init__(
+        self, site: Site, snapshot: Snapshot, journal: Journal, options: PushOptions, contents: Mapping[str, str]
+    ) -> None:
         self._site, self._snapshot, self._journal, self._options = site, snapshot, journal, options
+        self._contents = contents
         self._assignment = snapshot.assignment
         self._groups = {person.id: person.groupid for person in snapshot.people}
 
@@ -203,6 +206,7 @@ class _Pusher:
             comment="" if "comments" in self._options.leave_out else row.comment_html,
             page=None if "pages" in self._options.leave_out else row.page,
             page_name=file_name(row),
+            content=self._contents.get(row.participant_id, ""),
         )
 
     def _one(self, wanted: Wanted) -> Step:

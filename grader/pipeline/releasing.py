@@ -25,12 +25,11 @@ from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import moodle_files
 from grader.pipeline.outputs import gradebook_of, student_pages, write_outputs
 from grader.pipeline.progress import Progress, RunLog, Silent
-from grader.pipeline.released import FILE, keep_gradebook
+from grader.pipeline.released import FILE, RECORD, keep_gradebook
 from grader.pipeline.results import Graded
 from grader.workspace import Attempt, Workspace
 from grader.workspace.files import sha256_of
 
-RECORD = "release.json"
 ROUNDING = "half up, once, to the decimals of the worksheet's maximum grade"
 
 
