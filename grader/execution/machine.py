@@ -62,6 +62,16 @@ class Machine:
     """Device files of GPUs."""
 
 
+_GPU_FILES = ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "kfd", "dri/renderD*")
+
+
+def gpu_devices(dev: Path = Path("/dev")) -> tuple[str, ...]:
+    """Device files that a notebook needs to compute on this machine's GPUs; none where there is no GPU."""
+    if not any(dev.glob("nvidia[0-9]*")) and not (dev / "kfd").exists():
+        return ()
+    return tuple(str(path) for pattern in _GPU_FILES for path in sorted(dev.glob(pattern)))
+
+
 def probe(stage: Stage | None = None) -> Machine:
     """Try everything once; about half a second."""
     trouble = _box_trouble(stage or Stage())

@@ -189,7 +189,9 @@ def decide(
 
     if ours is not None and ours.digest == wanted.digest and ours.changed_at == held.changed_at:
         return step("unchanged")
-    found = differences(site, wanted, held)
+    # Sent, and the answer never came: something was written since, so it is most likely ours.
+    sent = ours is not None and ours.digest == wanted.digest and ours.changed_at is None
+    found = differences(site, wanted, held, just_given=sent and ours is not None and held.changed_at != ours.before)
     if not found and held.shown:
         return step("unchanged")
     if held.locked and "grade" in found:

@@ -30,6 +30,7 @@ from grader.pipeline.outputs import write_outputs
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.reading import kept_or_read
+from grader.pipeline.rerun import write_reruns
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
@@ -72,6 +73,8 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
             materials.rubric,
             events_of(workspace.root),
         )
+        if settings.mode == "full":
+            write_reruns(workspace, materials, graded, scale)
         write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
@@ -86,7 +89,8 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
 
 def scale_of(materials: Materials, settings: Settings) -> str:
     """The reference ranges in force; raises WorkspaceError for a scale that nothing was recorded at."""
-    wanted = settings.scale or materials.assignment.scale
+    own = "full" if settings.mode == "full" and "full" in materials.assignment.expected else materials.assignment.scale
+    wanted = settings.scale or own
     if settings.scale is not None and wanted not in materials.assignment.expected:
         known = ", ".join(sorted(materials.assignment.expected)) or "none recorded yet"
         raise WorkspaceError(

@@ -82,6 +82,9 @@ class Lab:
         self.workers.append(process)
         return process
 
+    def scheduler_log(self) -> str:
+        return (self.folder / "scheduler.log").read_text("utf-8", "replace")
+
     def log(self, number: int) -> str:
         return (self.folder / f"worker{number}.log").read_text("utf-8", "replace")
 

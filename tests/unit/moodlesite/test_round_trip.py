@@ -332,6 +332,22 @@ def test_blind_marking_goes_there_and_back_without_a_name(tmp_path: Path) -> Non
         assert found.saves() == saves
 
 
+def test_a_push_that_broke_off_while_marking_is_blind_is_known_for_ours(tmp_path: Path) -> None:
+    """Moodle shows the comment cleaned only, so it can't be compared: what we wrote down before decides."""
+    with serving(site := FakeMoodle([student(4), student(5)], blindmarking=1)):
+        found = Class(site, tmp_path)
+        found.pull()
+        found.release(n44=85, n45=70)
+        site.faults["mod_assign_save_grade"] = {1: "after, for good"}
+        with pytest.raises(ConnectionLostError):
+            found.push()
+        site.dead = False
+        site.cron()
+        assert kinds(found.push()) == [("44", "unchanged"), ("45", "give")]
+        site.cron()
+        assert [one.told for one in site.students.values()] == [1, 1]
+
+
 def test_a_marking_workflow_keeps_its_state(tmp_path: Path) -> None:
     people = [student(4, workflow="inmarking"), student(5, workflow="released")]
     with serving(site := FakeMoodle(people, markingworkflow=1)):
