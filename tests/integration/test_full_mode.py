@@ -82,9 +82,7 @@ def test_a_device_is_let_in_and_the_others_stay_out(sandbox: None) -> None:
     device = next((name for name in ("/dev/fuse", "/dev/net/tun", "/dev/kmsg") if Path(name).exists()), None)
     if device is None:
         pytest.skip("this machine has no device file to try it with")
-    code = (
-        f"import os; print(os.path.exists({device!r}), repr(os.environ.get('CUDA_VISIBLE_DEVICES')), len(os.listdir('/dev')))"
-    )
+    code = f"import os; print(os.path.exists({device!r}), repr(os.environ.get('CUDA_VISIBLE_DEVICES')), len(os.listdir('/dev')))"
     told = []
     for devices in ((), (device,)):
         with open_pool(Stage(devices=devices), limits=Limits(memory_mb=1000), warm=False) as pool:
