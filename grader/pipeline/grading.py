@@ -74,7 +74,7 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
             events_of(workspace.root),
         )
         if settings.mode == "full":
-            write_reruns(workspace, materials, graded, scale)
+            write_reruns(workspace, materials, attempts, scale)
         write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from grader.model.assignment import Interval
 from grader.model.base import Frozen
@@ -15,8 +15,7 @@ from grader.model.evidence import Evidence
 from grader.model.observation import Number
 from grader.observing.recorded import observe_outputs
 from grader.pipeline.materials import Materials
-from grader.pipeline.results import Graded
-from grader.workspace import Workspace
+from grader.workspace import Attempt, Workspace
 
 FILE = "rerun.csv"
 METRICS = ("accuracy", "macro_f1", "zero_f1_classes")
@@ -46,19 +45,20 @@ class Rerun(Frozen):
         return "yes" if self.low <= self.ours <= self.high else "no"
 
 
-def reruns(graded: Sequence[Graded], materials: Materials, scale: str) -> Iterator[Rerun]:
+def reruns(attempts: Mapping[str, Attempt], materials: Materials, scale: str) -> Iterator[Rerun]:
     """All figures that either notebook shows, of everybody who was executed."""
     expected = materials.assignment.expected.get(scale)
-    for item in graded:
-        if item.evidence.executed is None:
+    for participant, attempt in attempts.items():
+        evidence = attempt.evidence()
+        if evidence is None or evidence.executed is None:
             continue
-        shown = _figures(item.evidence, materials)
-        ours = _figures(item.evidence.model_copy(update={"notebook": item.evidence.executed}), materials)
+        shown = _figures(evidence, materials)
+        ours = _figures(evidence.model_copy(update={"notebook": evidence.executed}), materials)
         for model, run, metric in sorted({*shown, *ours}):
             ranges = expected.metrics.get(model if run == "plain" else f"{model}_{run}", {}) if expected else {}
             interval = ranges.get(metric) or Interval()
             yield Rerun(
-                participant=item.submission.participant.id, model=model, run=run, metric=metric,
+                participant=participant, model=model, run=run, metric=metric,
                 shown=shown.get((model, run, metric)), ours=ours.get((model, run, metric)),
                 low=interval.low, high=interval.high,
             )  # fmt: skip
@@ -76,12 +76,12 @@ def _figures(evidence: Evidence, materials: Materials) -> dict[Key, float]:
     return {key: value for key, (_, value) in found.items()}
 
 
-def write_reruns(workspace: Workspace, materials: Materials, graded: Sequence[Graded], scale: str) -> None:
+def write_reruns(workspace: Workspace, materials: Materials, attempts: Mapping[str, Attempt], scale: str) -> None:
     """rerun.csv: one row per figure."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["participant", "model", "run", "metric", "shown", "rerun", "low", "high", "rerun_in_range"])
-    for row in reruns(graded, materials, scale):
+    for row in reruns(attempts, materials, scale):
         values = [row.shown, row.ours, row.low, row.high]
         writer.writerow(
             [row.participant, row.model, row.run, row.metric, *("" if v is None else v for v in values), row.inside]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -104,8 +105,8 @@ def test_hub_and_data_are_read_only_and_the_figures_of_both_runs_stand_side_by_s
     chosen = replace(settings(real), cell_seconds=60.0, memory_mb=3000)
     (one,) = grade(Request(path, tmp_path / "out"), materials(), chosen)
     assert one.evidence.execution.mode == "full"
-    executed = one.evidence.executed or {}
-    printed = "".join(output["text"] for output in executed["cells"][0]["outputs"])  # type: ignore[index]
+    executed = json.loads((tmp_path / "out/submissions/homework/1/executed.ipynb").read_text("utf-8"))
+    printed = "".join(output["text"] for output in executed["cells"][0]["outputs"])
     assert printed == ("Read-only file system ['models--Qwen--Qwen2.5-0.5B']\nRead-only file system ['labels.json']\n")
     assert sorted(item.name for item in (real / "data").iterdir()) == ["labels.json"]
     with (tmp_path / "out" / "rerun.csv").open(encoding="utf-8-sig", newline="") as file:
