@@ -23,6 +23,7 @@ from grader.pipeline import (
     regrade,
     results_json,
 )
+from grader.pipeline.choosing import hint_of_export
 from grader.settings import Settings
 
 folder = click.Path(path_type=Path, file_okay=False)
@@ -43,7 +44,7 @@ def default_jobs() -> int:
 @click.option(
     "--columns", multiple=True, metavar="FIELD=HEADER", help="Header word of a worksheet column in another language."
 )
-@click.option("--assignment", "slug", help="Which assignment (default: the only one).")
+@click.option("--assignment", "slug", help="Which assignment (default: what the notebooks show, or the only one).")
 @click.option("--out", "target", type=folder, required=True, help="Results folder; an existing one is gone on with.")
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Notebooks executed at the same time (default: processors, at most 8)."
@@ -86,7 +87,8 @@ def grade_command(  # noqa: PLR0913  (one parameter an option)
         raise InputError("full mode needs the real models and data", todo="name them with --hub and --data")
     if settings.mode == "full" and settings.cluster is not None:
         raise InputError("full mode is for one machine", todo="leave --cluster out: models and data don't travel")
-    materials = load_materials(course, course.choose(slug))
+    chosen = course.choose(slug, None if slug else hint_of_export(course, export, target))
+    materials = load_materials(course, chosen)
     request = Request(export, target, worksheet, _columns(columns))
     with Bar(err, quiet=as_json) as bar:
         graded = grade(request, materials, settings, bar)
