@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +19,13 @@ from grader.execution.nouns import MB, Limits
 _FOLDERS = (layout.WORK, layout.KAGGLE, "/tmp", "/dev/shm")
 # What a process with the torch libraries in it has set aside without using it.
 _RESERVED_MB = 3072
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def rlimits(limits: Limits, *, fenced: bool) -> list[list[int]]:
     """(what, soft, hard) for the kernel's process; `fenced`: a control group holds the memory."""
+    import resource  # not on Windows, where there is no box
+
     seconds = int(limits.notebook_seconds * 4) + 60
     exact = {
         resource.RLIMIT_FSIZE: limits.file_mb * MB,

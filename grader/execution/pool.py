@@ -25,6 +25,7 @@ from grader.execution import cgroups, layout, wire
 from grader.execution.box import Bubblewrap
 from grader.execution.descend import UNPRIVILEGED, unreadable
 from grader.execution.nouns import Job, Limits, Run, Stage
+from grader.execution.portable import PlainPool
 from grader.execution.warm import Server
 
 _START = "import sys; sys.path[:] = {path!r}; from grader.execution.worker import main; main({handle}, {parent})"
@@ -194,22 +195,24 @@ class Pool:
 @contextlib.contextmanager
 def open_pool(
     stage: Stage, *, limits: Limits | None = None, jobs: int = 1, boxed: bool = True, warm: bool = True
-) -> Iterator[Pool]:
+) -> Iterator[Pool | PlainPool]:
     """A pool of `jobs` workers. `boxed=False` is for one's own notebook only; nothing ever chooses it by itself.
 
     `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
     """
     stage = insist_on_stage(stage)
-    if boxed:
-        _insist_on_box(stage)
+    if not boxed:
+        yield PlainPool(stage, limits or Limits())
+        return
+    _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
-        groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
+        groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None)
         janitor = cgroups.watch_over(groups)
         if janitor is not None:
             stack.enter_context(janitor)
         stack.callback(cgroups.unmake, groups)
         server, trouble = None, None
-        if boxed and warm:
+        if warm:
             server = Server(stage, max(1, jobs))
             stack.callback(server.end)
             trouble = server.await_ready()
