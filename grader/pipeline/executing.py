@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from grader.execution import Job, Limits, Pool, Run, Stage, gpu_devices, open_pool
+from grader.execution import Job, Limits, PlainPool, Pool, Run, Stage, gpu_devices, open_pool
 from grader.execution.cluster import Cluster, open_cluster
 from grader.intake.notebooks import choose_notebook
 from grader.model.evidence import CellError, Evidence, Execution
@@ -85,7 +85,7 @@ def execute(tasks: Sequence[Task], materials: Materials, settings: Settings) -> 
             yield task, run_evidence(task, better, environment, settings, reordered=reordered)
 
 
-def workplace(materials: Materials, settings: Settings) -> AbstractContextManager[Pool | Cluster]:
+def workplace(materials: Materials, settings: Settings) -> AbstractContextManager[Pool | PlainPool | Cluster]:
     """Where notebooks are executed: workers of this machine, or a cluster's."""
     stage, limits = stage_of(materials, settings), limits_of(materials, settings)
     if settings.cluster is None:
