@@ -62,8 +62,9 @@ def _number(value: Decimal | None) -> float | None:
 
 
 def _guarded(row: dict[str, Cell]) -> dict[str, Cell]:
-    return {name: _guard(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: guard(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _guard(text: str) -> str:
+def guard(text: str) -> str:
+    """A cell that no spreadsheet runs as a formula."""
     return guarded(clean(text))
