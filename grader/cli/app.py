@@ -17,7 +17,7 @@ import grader
 from grader.catalog import Course, find_course
 from grader.errors import GraderError
 
-MODULES = ("assignments", "course", "doctoring", "grading", "moodle", "releasing", "students")
+MODULES = ("assignments", "course", "doctoring", "grading", "moodle", "releasing", "reviewing", "students")
 STUDENTS = ("check", "checks", "export")
 """Commands of the module `students`: they start without what only graders need."""
 _WIDE = 120
@@ -40,15 +40,6 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     for module in ("students",) if words[:1] and words[0] in STUDENTS else MODULES:
         import_module(f"grader.cli.{module}")  # adds its commands to the app
-    import grader.cli.assignments
-    import grader.cli.course
-    import grader.cli.doctoring
-    import grader.cli.grading
-    import grader.cli.moodle
-    import grader.cli.releasing
-    import grader.cli.reviewing
-    import grader.cli.students  # noqa: F401  (each module adds its commands to the app)
-
     try:
         code = app.main(args=arguments, prog_name="grader", standalone_mode=False)
     except click.exceptions.Abort:
