@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -23,6 +24,7 @@ from grader.errors import CourseError
 from grader.model.assignment import Assignment
 from grader.model.rubric import CheckLine, Criterion, Rubric
 from grader.selfcheck.explaining import documents
+from grader.selfcheck.wheel import wheel, wheel_name
 from grader.workspace.files import write_atomic
 
 Files = dict[str, bytes]
@@ -73,6 +75,7 @@ def student_files(course: Course, slug: str) -> Files:
     made: Files = {
         "README.md": _guide(assignment, rubric).encode(),
         "starter.ipynb": _starter(folder / "source.ipynb"),
+        wheel_name(): wheel(),
         "preflight.py": files("grader.selfcheck").joinpath("preflight.py").read_bytes(),
         f"{home}/assignment.yaml": _assignment(folder / "assignment.yaml", assignment, rubric),
         f"{home}/memo_aids.json": _memo_aids(assignment),
@@ -201,8 +204,8 @@ def _guide(assignment: Assignment, rubric: Rubric) -> str:
     text = files("grader.selfcheck").joinpath("guide.yaml").read_text("utf-8")
     due = f"Due {assignment.due:%A, %d %B %Y, %H:%M %Z}." if assignment.due else ""
     parts = "\n".join(f"- {section.title} ({section.max} points)" for section in rubric.sections)
-    fields = {"TITLE": assignment.title, "DUE": due, "PARTS": parts}
+    fields = {"TITLE": assignment.title, "DUE": due, "PARTS": parts, "WHEEL": wheel_name()}
     guide = str(yaml.safe_load(text)["guide"])
     for name, value in fields.items():
         guide = guide.replace(f"%{name}%", value)
-    return guide
+    return re.sub(r"\n{3,}", "\n\n", guide)
