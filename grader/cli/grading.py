@@ -86,7 +86,9 @@ def grade_command(  # noqa: PLR0913  (one parameter an option)
     if settings.mode == "full" and (settings.hub is None or settings.data is None):
         raise InputError("full mode needs the real models and data", todo="name them with --hub and --data")
     if settings.cluster_tls is not None and settings.cluster is None:
-        raise InputError("--cluster-tls names certificates, but there is no --cluster", todo="add --cluster tls://HOST:8786")
+        raise InputError(
+            "--cluster-tls names certificates, but there is no --cluster", todo="add --cluster tls://HOST:8786"
+        )
     if settings.mode == "full" and settings.cluster is not None:
         raise InputError("full mode is for one machine", todo="leave --cluster out: models and data don't travel")
     chosen = course.choose(slug, None if slug else hint_of_export(course, export, target))
