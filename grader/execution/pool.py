@@ -32,6 +32,10 @@ _START = "import sys; sys.path[:] = {path!r}; from grader.execution.worker impor
 _SLACK = 90.0
 
 
+class WorkerDiedError(SandboxError):
+    """A worker ended without a word: killed by somebody, or by the machine for want of memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     """What every worker of a pool is told."""
@@ -98,7 +102,10 @@ class _Worker:
             data = self.pipe.recv_bytes()
             told: dict[str, Any] = json.loads(data)
         except (EOFError, OSError, ValueError):
-            return SandboxError(f"the worker process ended unexpectedly (exit status {self._ended()})")
+            return WorkerDiedError(
+                f"the worker process ended unexpectedly (exit status {self._ended()})",
+                todo="run the same command again: it goes on where it stopped; with fewer --jobs if memory is short",
+            )
         if "trouble" in told:
             what, where, todo = told["trouble"]
             return SandboxError(what, where=where, todo=todo)
@@ -123,7 +130,7 @@ class Pool:
         self._setting = setting
         self.why_not_warm = why_not_warm
         """Why every kernel is started afresh although warm ones were asked for; None if all is well."""
-        self._workers = [_Worker(setting, number) for number in range(count)]
+        self._workers = [self._first(number) for number in range(count)]
 
     def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
         """Execute every job; results as they finish. `jobs` may be a generator: it is read only as needed."""
@@ -167,6 +174,13 @@ class Pool:
             run = self._judge(worker, answer, again, job)
             if run is not None:
                 yield job, run
+
+    def _first(self, number: int) -> _Worker:
+        """A worker; what it says is wrong with the machine is believed at once, a sudden end only the second time."""
+        try:
+            return _Worker(self._setting, number)
+        except WorkerDiedError:
+            return _Worker(self._setting, number)
 
     def _fresh(self, number: int) -> _Worker:
         """A new worker in the place of one that ended; a busy machine gets a second and a third chance."""
