@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ def run(command: Sequence[str], *, cwd: Path, home: Path, more: Mapping[str, str
     """Run a command to its end; its output is shown only when it fails."""
     environment = {
         "HOME": str(home), "PATH": f"{Path(command[0]).parent}:/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg",
+        "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg", "JUPYTER_PATH": f"{sys.prefix}/share/jupyter",
         **(more or {}),
     }  # fmt: skip
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

@@ -28,7 +28,7 @@ def environment(folder: Path, package: str) -> Path:
     (packages / "zz-libraries.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     pip = [sys.executable, "-m", "pip"] if _has_pip() else ["python3", "-m", "pip"]
     subprocess.run(
-        [*pip, "--python", str(place / "bin/python"), "install", "-q", f"{package}=={VERSIONS[package]}"], check=True
+        [*pip, "--python", str(place / "bin/python"), "install", "-qq", f"{package}=={VERSIONS[package]}"], check=True
     )
     return place / "bin"
 
