@@ -29,7 +29,6 @@ from grader.execution.capture import Capture
 from grader.execution.nouns import Job, Limits, Run, Status
 from grader.execution.places import Place
 
-_GRACE = 10.0
 _LOOK = 0.25
 _NO_MEMORY = re.compile(r"MemoryError|(?:can't|cannot|not enough) .{0,20}memory|std::bad_alloc")
 _FINISH = "__import__('IPython').get_ipython().kernel.grader_finish()"
@@ -163,11 +162,11 @@ async def _one_cell(task: asyncio.Future[Any], story: Story, place: Place, end: 
     if not done:
         story.timed_out.append(story.ran[-1])
         place.interrupt()
-        done, _ = await asyncio.wait({task}, timeout=_GRACE)
+        done, _ = await asyncio.wait({task}, timeout=place.limits.grace_seconds)
     if not done:
         story.ended_by = story.ended_by or "stuck"
         place.kill()
-        await asyncio.wait({task}, timeout=_GRACE)
+        await asyncio.wait({task}, timeout=place.limits.grace_seconds)
     if task.done():
         task.result()
 
