@@ -253,10 +253,26 @@ def _explain(row: dict[str, Any]) -> None:
                     f"   {item['id']}: {item['points']} of {item['max']} ({item['low']}-{item['high']}), {state}{capped}"
                 )
             )
+    _attempts(row.get("attempts") or {})
     for change in row["adjustments"]:
         out.print(plain(f"{change['kind']}: {change['points']} ({change['why']})"))
     for item in row["review"]:
         out.print(plain(f"to settle: {item['criterion']} {item['why']}"), soft_wrap=True)
+
+
+def _attempts(attempts: dict[str, Any]) -> None:
+    """What changed since the attempt before."""
+    change = attempts.get("change")
+    if not change:
+        return
+    out.print(plain(f"attempt {change['attempt']} of {attempts['handed_in']}; since attempt {change['before']}:"))
+    for cell in change["cells"]:
+        out.print(plain(f"   cell {cell['cell']} {cell['kind']}: {cell['text'][:100]}"), soft_wrap=True)
+    for name in change["sections"]:
+        out.print(plain(f"   the memo's part {name} reads otherwise"))
+    for kind, key in (("verdicts", "check"), ("points", "criterion")):
+        for item in change[kind]:
+            out.print(plain(f"   {item[key]}: {item['before']} to {item['after']}"))
 
 
 def _place(citation: dict[str, Any]) -> str:

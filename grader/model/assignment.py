@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
+from grader.model.attempts import AttemptPolicy
 from grader.model.base import Artefact, Frozen, Points, Role
 from grader.model.memo import MemoAids
 from grader.model.moodle_dates import at_wall, exists
@@ -137,6 +138,8 @@ class Assignment(Artefact):
     """Time zone of the teacher who downloads the worksheet, where it is another."""
     extensions: tuple[Extension, ...] = ()
     late: LatePolicy = LatePolicy()
+    attempts: AttemptPolicy = "last"
+    """Which of several hand-ins counts: `last`, `first`, or `best` of those before the cut-off."""
     models: dict[Role, ModelFacts] = {}
     stage: StageAliases = StageAliases()
     classes: int | None = None

@@ -22,6 +22,7 @@ from grader.ledger.book import ELSEWHERE
 from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
+from grader.pipeline.attempts import counting
 from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
 from grader.pipeline.judging import judge
@@ -68,14 +69,16 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
+        batch, attempts = counting(workspace, export.batch, attempts, materials, scale)
+        workspace.write_json(BATCH_FILE, batch.model_dump(mode="json"))
         graded = decided(
-            judge_batch(export.batch, attempts, materials, scale, told, jobs=settings.jobs),
+            judge_batch(batch, attempts, materials, scale, told, jobs=settings.jobs),
             materials.rubric,
             events_of(workspace.root),
         )
         if settings.mode == "full":
             write_reruns(workspace, materials, attempts, scale)
-        write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
+        write_outputs(workspace, materials, batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
             materials,

@@ -25,8 +25,15 @@ from grader.workspace.folder import fingerprint
 
 PARSERS = ("markdown-it-py", "beautifulsoup4", "lxml", "pydantic")
 """Libraries whose other version may read a text otherwise."""
-WHEN: dict[str, Any] = {"due": None, "cutoff": None, "timezone": None, "worksheet_timezone": None, "extensions": ()}
-"""Dates may be moved and time be granted while a class is graded: lateness is computed anew each time."""
+WHEN: dict[str, Any] = {
+    "due": None,
+    "cutoff": None,
+    "timezone": None,
+    "worksheet_timezone": None,
+    "extensions": (),
+    "attempts": "last",
+}
+"""Dates may be moved, time granted and another attempt chosen while a class is graded: that is computed anew each time."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from grader.feedback import (
 )
 from grader.model.gradebook import Gradebook, GradebookRow
 from grader.model.submission import Batch, Submission, file_stem
+from grader.pipeline.attempts import with_attempts
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
@@ -33,6 +34,7 @@ def write_outputs(
     workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str, jobs: int = 1
 ) -> None:
     """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
+    graded = [with_attempts(workspace, item) for item in graded]
     pages = student_pages(materials, graded, scale=scale, jobs=jobs, preview=True)
     for who, made in pages.items():
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
@@ -129,6 +131,7 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
                 findings=item.judgement.findings.findings,
                 execution=item.evidence.execution,
                 flags=item.flags,
+                change=item.change,
             )
             for item in graded
         ),
