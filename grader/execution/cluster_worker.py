@@ -17,7 +17,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grader.errors import GraderError
@@ -30,19 +30,33 @@ TROUBLE = b'{"trouble":'
 
 
 def pack_stage(stage: Stage) -> bytes:
-    """Hub and data as one archive; the same stage gives the same bytes."""
+    """Hub and data as one archive, links as what they lead to; the same stage gives the same bytes."""
     target = io.BytesIO()
     with tarfile.open(fileobj=target, mode="w") as archive:
         for name, root in (("hub", stage.hub), ("data", stage.data)):
             if root is None:
                 continue
-            for path in sorted(root.rglob("*")):
-                archive.add(path, f"{name}/{path.relative_to(root).as_posix()}", recursive=False, filter=_anonymous)
+            for path in sorted(path for path in root.rglob("*") if path.is_file()):
+                entry = tarfile.TarInfo(f"{name}/{path.relative_to(root).as_posix()}")
+                data = path.read_bytes()
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
     return target.getvalue()
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    return entry.replace(mtime=0, mode=0o755 if entry.isdir() else 0o644, uid=0, gid=0, uname="", gname="", deep=False)
+def unpack_stage(packed: bytes, place: Path) -> None:
+    """Its files, and nothing outside of `place`."""
+    for name in ("hub", "data"):
+        (place / name).mkdir()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        for entry in archive:
+            content = archive.extractfile(entry)
+            parts = PurePosixPath(entry.name).parts
+            if content is None or ".." in parts or parts[0] not in ("hub", "data"):
+                raise tarfile.TarError(f"the stage holds something odd: {entry.name}")
+            target = place.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
 
 
 class Workshop:
@@ -78,10 +92,9 @@ class Workshop:
         place = Path(tempfile.mkdtemp(prefix="grader-stage-", dir=folder))
         self._open.callback(shutil.rmtree, place, ignore_errors=True)
         place.chmod(0o755)
-        for name in ("hub", "data"):
-            (place / name).mkdir()
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(place, filter="data")
+        unpack_stage(packed, place)
+        for path in place.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         has_hub, has_data = self._has
         return replace(self._stage, hub=place / "hub" if has_hub else None, data=place / "data" if has_data else None)
 

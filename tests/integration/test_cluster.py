@@ -18,7 +18,7 @@ from cluster_lab import Lab, lab, make_certificates
 from grader.errors import InputError, MachineError
 from grader.execution import Job, Limits, Run, Stage, open_pool
 from grader.execution.cluster import open_cluster
-from grader.execution.cluster_worker import Workshop, pack_stage
+from grader.execution.cluster_worker import Workshop, pack_stage, unpack_stage
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
@@ -182,6 +182,18 @@ def test_nothing_is_left_on_a_worker_when_the_grader_goes(cluster: Lab, stage: S
     ):
         time.sleep(0.1)
     assert [n for n in alive if list((cluster.folder / f"worker{n}").rglob("grader-stage-*"))] == []
+
+
+def test_a_stage_arrives_as_it_was_sent_links_included(tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    (hub / "blobs").mkdir(parents=True)
+    (hub / "snapshots" / "1").mkdir(parents=True)
+    (hub / "blobs" / "abc").write_bytes(b"weights")
+    (hub / "snapshots" / "1" / "model.safetensors").symlink_to("../../blobs/abc")
+    (tmp_path / "there").mkdir()
+    unpack_stage(pack_stage(Stage(hub=hub)), tmp_path / "there")
+    assert (tmp_path / "there/hub/snapshots/1/model.safetensors").read_bytes() == b"weights"
+    assert not (tmp_path / "there/hub/snapshots/1/model.safetensors").is_symlink()
 
 
 def test_a_stage_that_arrives_damaged_is_not_used(stage: Stage, tmp_path: Path) -> None:
