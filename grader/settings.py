@@ -29,3 +29,7 @@ class Settings:
     """`full` mode: the real hub cache, mounted read-only."""
     data: Path | None = None
     """`full` mode: the folder with the real train, validation and test sets, mounted read-only."""
+    cluster: str | None = None
+    """Address of a Dask scheduler, `tls://HOST:8786`: notebooks are executed on its workers instead of here."""
+    cluster_tls: Path | None = None
+    """Folder with our certificate for the cluster: ca.pem, cert.pem, key.pem; null: Dask's own configuration."""

@@ -348,8 +348,9 @@ class FakeMoodle(Served):
 
     def mod_assign_get_submission_status(self, given: Any) -> Any:
         one = self.students[int(given["userid"])]
+        last = self._last(one)
         if not one.record or (self.settings["markingworkflow"] and one.workflow != "released"):
-            return {"lastattempt": {}, "warnings": []}
+            return {"lastattempt": last, "warnings": []}
         cleaned = re.sub(r"<script.*?</script>|</?details>", "", one.comment or "", flags=re.DOTALL)
         plugins = [
             {"type": "comments", "fileareas": [], "editorfields": [{"name": "comments", "text": cleaned, "format": 1}]},
@@ -358,7 +359,17 @@ class FakeMoodle(Served):
                 "fileareas": [{"area": "feedback_files", "files": self._files("fb", one.userid, one.feedback)}],
             },
         ]
-        return {"lastattempt": {}, "feedback": {"grade": self._grade(one), "plugins": plugins}, "warnings": []}
+        return {"lastattempt": last, "feedback": {"grade": self._grade(one), "plugins": plugins}, "warnings": []}
+
+    def _last(self, one: Student) -> dict[str, Any]:
+        if one.group in self.team_files and self.settings["teamsubmission"]:
+            return {"teamsubmission": self._submission(900 + one.group, 0, one.group, [], "")}
+        row = {
+            **self._submission(100 + one.userid, one.userid, 0, [], ""),
+            "attemptnumber": one.attempt,
+            "timemodified": one.modified,
+        }
+        return {"submission": row} if one.files or one.text or one.status != "submitted" else {}
 
     def gradereport_user_get_grade_items(self, given: Any) -> Any:
         one = self.students[int(given["userid"])]

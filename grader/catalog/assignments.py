@@ -8,12 +8,15 @@ from typing import Any
 
 import pyarrow.parquet
 
+from grader.catalog.coursefile import CourseFile, load_course_file
+from grader.catalog.people import extended, load_extensions, load_people
 from grader.catalog.rubrics import load_rubric
 from grader.catalog.yamlfile import Where, line_of, read_yaml, validated
 from grader.errors import CourseError, WorkspaceError
-from grader.model.assignment import Assignment, ExpectedRanges
+from grader.model.assignment import Assignment, ExpectedRanges, StageAliases
 from grader.model.base import SCHEMA
 from grader.model.memo import MemoAids
+from grader.model.people import People
 from grader.model.rubric import Rubric
 
 MARKER = "assignment.yaml"
@@ -69,9 +72,17 @@ class Course:
         return load_rubric(self.root / assignment.rubric)
 
     def stage(self, slug: str) -> Path | None:
-        """The stage folder, if the assignment has one."""
-        path = self.folder(slug) / "stage"
+        """The stage folder, its own or the one that it shares; null if the assignment has none."""
+        path = stage_folder(self.folder(self.load(slug).stage.of or slug))
         return path if path.is_dir() else None
+
+    def file(self) -> CourseFile:
+        """What all assignments share."""
+        return load_course_file(self.root)
+
+    def people(self) -> People:
+        """The roster."""
+        return load_people(self.root)
 
     def checks(self, slug: str) -> Path | None:
         """The folder of the assignment's own checks, if it has one."""
@@ -104,7 +115,8 @@ def load_assignment(folder: Path, root: Path) -> Assignment:
     """Read assignment.yaml and everything that it points to."""
     path = folder / MARKER
     data, lines = read_yaml(path)
-    assignment = validated(Assignment, {"slug": folder.name, **data}, path=path, lines=lines)
+    people = load_people(root)
+    assignment = validated(Assignment, _with_shared(data, folder, root, people), path=path, lines=lines)
     if assignment.slug != folder.name:
         raise CourseError(
             f"slug is {assignment.slug!r}, but the folder is {folder.name!r}",
@@ -112,14 +124,56 @@ def load_assignment(folder: Path, root: Path) -> Assignment:
             todo="leave slug out, or rename the folder",
         )
     _newer(assignment.schema_version, path)
+    stage, aliases = _stage(assignment, folder, f"{path}:{line_of(('stage', 'of'), lines)}")
     return assignment.model_copy(
         update={
-            "models": _with_true_sizes(assignment, folder, path, lines),
-            "class_counts": assignment.class_counts or _class_counts(folder, assignment.classes),
+            "stage": aliases,
+            "extensions": tuple(extended(one, people) for one in assignment.extensions),
+            "models": _with_true_sizes(assignment, stage, path, lines),
+            "class_counts": assignment.class_counts or _class_counts(stage, assignment.classes),
             "memo_aids": _memo_aids(folder / "memo_aids.json", assignment.memo_aids),
             "expected": {**_expected(root / "reference" / "expected"), **_expected(folder / "expected")},
         }
     )
+
+
+def _with_shared(data: dict[str, Any], folder: Path, root: Path, people: People) -> dict[str, Any]:
+    """The assignment's own words, over what the course says for all of them."""
+    course = load_course_file(root)
+    shared = {"course": course.title, "timezone": course.timezone, "worksheet_timezone": course.worksheet_timezone}
+    own = [*(data.get("extensions") or ()), *load_extensions(root, folder.name, people)]
+    return {"slug": folder.name, **{key: value for key, value in shared.items() if value}, **data, "extensions": own}
+
+
+def stage_folder(folder: Path) -> Path:
+    """Where an assignment's own stage lies."""
+    return folder / "stage"
+
+
+def _stage(assignment: Assignment, folder: Path, where: str) -> tuple[Path, StageAliases]:
+    """The stage's folder and all names for what it holds; another assignment's where this one shares it."""
+    other = assignment.stage.of
+    if other is None:
+        return stage_folder(folder), assignment.stage
+    path = folder.parent / other / MARKER
+    if not path.is_file() or other == folder.name:
+        raise CourseError(f"there is no other assignment {other!r}", where=where, todo="name one that has a stage")
+    data, lines = read_yaml(path)
+    theirs = validated(StageAliases, data.get("stage") or {}, path=path, lines=lines)
+    if theirs.of is not None:
+        raise CourseError(
+            f"{other!r} has no stage of its own, it shares {theirs.of!r}'s",
+            where=where,
+            todo=f"write `of: {theirs.of}`",
+        )
+    mine = assignment.stage
+    both = StageAliases(
+        of=other,
+        hub_aliases={**theirs.hub_aliases, **mine.hub_aliases},
+        dataset_aliases=tuple(dict.fromkeys([*theirs.dataset_aliases, *mine.dataset_aliases])),
+        path_aliases=tuple(dict.fromkeys([*theirs.path_aliases, *mine.path_aliases])),
+    )
+    return stage_folder(path.parent), both
 
 
 def _newer(version: int, path: Path) -> None:
@@ -127,8 +181,8 @@ def _newer(version: int, path: Path) -> None:
         raise WorkspaceError("was written for a newer version of grader", where=str(path), todo="update grader")
 
 
-def _with_true_sizes(assignment: Assignment, folder: Path, path: Path, lines: Where) -> dict[Any, Any]:
-    table = folder / "stage" / "true_size.json"
+def _with_true_sizes(assignment: Assignment, stage: Path, path: Path, lines: Where) -> dict[Any, Any]:
+    table = stage / "true_size.json"
     sizes = _json(table).get("models", {}) if table.is_file() else {}
     found = {}
     for role, facts in assignment.models.items():
@@ -154,11 +208,13 @@ def _memo_aids(path: Path, given: MemoAids) -> MemoAids:
     return MemoAids.model_validate(_json(path)) if path.is_file() else given
 
 
-def _class_counts(folder: Path, classes: int | None) -> tuple[int, ...]:
-    path = folder / "stage" / "data" / "train.parquet"
+def _class_counts(stage: Path, classes: int | None) -> tuple[int, ...]:
+    path = stage / "data" / "train.parquet"
     if classes is None or not path.is_file():
         return ()
-    labels = pyarrow.parquet.read_table(path, columns=["label"]).column("label").to_pylist()
+    file = pyarrow.parquet.ParquetFile(path)  # `read_table` would import pandas for the same answer
+    labels = file.read(columns=["label"]).column("label").to_pylist()
+    file.close()
     counts = [0] * classes
     for label in labels:
         if not isinstance(label, int) or not 0 <= label < classes:

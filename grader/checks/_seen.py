@@ -146,6 +146,11 @@ def conflict(why: str) -> Flag:
     return Flag(kind="conflict", why=why)
 
 
+def name(case: Case) -> str:
+    """What the line's model is called: `encoder`, `decoder`."""
+    return case.line.model or "model"
+
+
 def word(role: Role | None) -> str:
     """How texts call the model."""
     return f"the {role}" if role else "the model"

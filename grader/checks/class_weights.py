@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import citations, dry, finished, ran
+from grader.checks._seen import citations, dry, finished, name, ran
 from grader.model.finding import Finding
 from grader.model.observation import LossWeights, Number, SamplerWeights
 
@@ -16,7 +16,7 @@ TOLERANCE = 0.05
 FIT = 0.985
 SLOPE = 0.06
 FIX = (
-    "Compute `w = 1 / sqrt(n)` from the training counts, scale it as you like, and pass it to the loss that trains the decoder: "
+    "Compute `w = 1 / sqrt(n)` from the training counts, scale it as you like, and pass it to the loss that trains the model: "
     "`F.cross_entropy(logits, labels, weight=w)` in `compute_loss`."
 )
 NAMES = {
@@ -45,7 +45,7 @@ class Shape:
 
 @check(Options)
 def class_weights(case: Case, options: Options) -> Finding:
-    """In the weighted run the decoder's loss gets class weights proportional to one over the root of the class counts.
+    """In the weighted run the model's loss gets class weights proportional to one over the root of the class counts.
 
     What counts is the tensor that reaches the loss in training; a weight that is computed and not used is none.
     """
@@ -55,7 +55,7 @@ def class_weights(case: Case, options: Options) -> Finding:
         return _judge(case, weighted[-1])
     samplers = dry(case, SamplerWeights)
     if samplers:
-        return _sampled(samplers[0])
+        return _sampled(case, samplers[0])
     if losses and finished(case) and (_never_used(case, losses) or not _reported_elsewhere(case)):
         return _none(case, losses)
     return _from_code(case, reached=bool(losses))
@@ -96,18 +96,18 @@ def _judge(case: Case, item: LossWeights) -> Finding:
         and not item.labels
         and len(item.weights) != (case.assignment.classes or len(item.weights))
     ):
-        return _other(item, f"{len(item.weights)} weights for {case.assignment.classes} classes", None)
+        return _other(case, item, f"{len(item.weights)} weights for {case.assignment.classes} classes", None)
     pairs = _pairs(case, item)
     shape = measure(pairs)
     if shape is None:
         return not_assessed(
-            f"Class weights reach your decoder's loss, but we could not tell by which rule. {FIX}",
+            f"Class weights reach your {name(case)}'s loss, but we could not tell by which rule. {FIX}",
             f"{len(pairs)} classes with both a count and a weight: too few to fit.",
         )
     if shape.exact or (shape.fit >= FIT and abs(shape.slope + 0.5) <= SLOPE):
         return finding(
             "passed",
-            student="Class weights proportional to 1/sqrt(n) reach your decoder's loss in training.",
+            student=f"Class weights proportional to 1/sqrt(n) reach your {name(case)}'s loss in training.",
             staff=f"Dry run: {_described(item, shape)}.",
             source="dry_run",
             citations=citations([item]),
@@ -116,8 +116,8 @@ def _judge(case: Case, item: LossWeights) -> Finding:
         list(zip(sorted(n for n, _ in pairs), sorted((w for _, w in pairs), reverse=True), strict=True))
     )
     if sorted_shape is not None and sorted_shape.exact:
-        return _other(item, "values of 1/sqrt(n), but not in the order of the labels as the data has them", shape)
-    return _other(item, _rule(shape, pairs), shape)
+        return _other(case, item, "values of 1/sqrt(n), but not in the order of the labels as the data has them", shape)
+    return _other(case, item, _rule(shape, pairs), shape)
 
 
 def _described(item: LossWeights, shape: Shape | None) -> str:
@@ -137,17 +137,17 @@ def _rule(shape: Shape, pairs: Sequence[tuple[float, float]]) -> str:
     return "a rule that does not follow the class counts"
 
 
-def _other(item: LossWeights, rule: str, shape: Shape | None) -> Finding:
+def _other(case: Case, item: LossWeights, rule: str, shape: Shape | None) -> Finding:
     return finding(
         "partial",
-        student=f"Class weights reach your decoder's loss, by another rule than the course's: {rule}. {FIX}",
+        student=f"Class weights reach your {name(case)}'s loss, by another rule than the course's: {rule}. {FIX}",
         staff=f"Dry run: {_described(item, shape)}; read as {rule}.",
         source="dry_run",
         citations=citations([item]),
     )
 
 
-def _sampled(item: SamplerWeights) -> Finding:
+def _sampled(case: Case, item: SamplerWeights) -> Finding:
     return finding(
         "partial",
         student=f"You draw rare classes more often (a weighted sampler) instead of weighing them in the loss. {FIX}",
@@ -171,12 +171,12 @@ def _reported_elsewhere(case: Case) -> bool:
 def _none(case: Case, losses: Sequence[LossWeights]) -> Finding:
     written = [item for item in case.seen.of(LossWeights, source="source") if item.model in (case.line.model, None)]
     computed = [item for item in written if item.formula]
-    unused = "You compute class weights, but they never reach the loss: the decoder trains without them."
-    absent = "No run of your decoder trains with class weights."
+    unused = f"You compute class weights, but they never reach the loss: the {name(case)} trains without them."
+    absent = f"No run of your {name(case)} trains with class weights."
     return finding(
         "failed",
         student=f"{unused if computed else absent} {FIX}",
-        staff=f"Dry run to the end: {sum(item.calls for item in losses)} losses of the decoder, all unweighted.",
+        staff=f"Dry run to the end: {sum(item.calls for item in losses)} losses of the {name(case)}, all unweighted.",
         source="dry_run",
         citations=citations([*computed, *losses]),
     )
@@ -189,7 +189,7 @@ def _from_code(case: Case, *, reached: bool) -> Finding:
     where = "the dry run did not get to it" if ran(case) else "the notebook was not run"
     if not used:
         return not_assessed(
-            f"We could not see class weights in your decoder's loss. {FIX}",
+            f"We could not see class weights in your {name(case)}'s loss. {FIX}",
             f"{where}; weights in the code: {len(written)}, none seen to go into a loss; plain losses seen: {reached}.",
         )
     rule = used[-1].formula or "other"

@@ -197,6 +197,8 @@ def _from_text(case: Case, *, trained: bool = False) -> Finding:
     if case.facts is None or not configs:
         return _unknown(case, "no LoRA configuration of the decoder was seen")
     config = configs[0]
+    if any("optimizer" in item.config.get("unresolved", ()) for item in configs):
+        return _unknown(case, "the optimizer is made before LoRA is put on, so that the head may not train")
     keeping = [any(name == _head(case) for name in saved_modules(case.facts, item.config)) for item in configs]
     kept = all(keeping)
     if kept and calls and all(item.needs_hand_work for item in calls):
@@ -221,7 +223,8 @@ def _from_text(case: Case, *, trained: bool = False) -> Finding:
     counts = {item.count for item in case.seen.of(Trainable, model=case.line.model, source="recorded")}
     count = count_config(case.facts, config.config)
     settled = not any(keeping) and all(count_config(case.facts, item.config) == count for item in configs)
-    if settled and not trained and count is not None and count.trainable in counts:
+    texts = any("LM" in str(item.config.get("task_type")) for item in configs)
+    if settled and not trained and not texts and count is not None and count.trainable in counts:
         return finding(
             "failed",
             student=(

@@ -81,12 +81,17 @@ def _judge(
 def _lacking(case: Case, options: Options, timed: dict[Role, LatencyMeasured], single: list[Role]) -> list[str]:
     items = timed.values()
     lacking = [f"batches for the {', '.join(single)}"] if single else []
-    if any(not item.warmup and (item.repeats or 0) < options.repeats for item in items):
+    if any(not item.warmup and _few(item, options.repeats) for item in items):
         lacking.append("a warm-up or several repetitions")
     shown = gpu(case) is not None
     if any((item.on_gpu or (shown and item.on_gpu is None)) and item.synchronised is False for item in items):
         lacking.append("waiting for the GPU before the clock is read")
     return lacking
+
+
+def _few(item: LatencyMeasured, enough: int) -> bool:
+    """Too few passes; from the code alone, a number that could not be read is not held against anybody."""
+    return item.repeats < enough if item.repeats is not None else item.source == "dry_run"
 
 
 def _described(role: Role, item: LatencyMeasured) -> str:

@@ -11,6 +11,7 @@ from grader.checks._seen import (
     has_bfloat16,
     load_type,
     loads,
+    name,
     on_hardware,
     transformers_major,
 )
@@ -32,7 +33,7 @@ class Options(CheckOptions):
 
 @check(Options)
 def load_dtype(case: Case, options: Options) -> Finding:
-    """The decoder is loaded in float32, so that mixed precision with a gradient scaler can work on a T4.
+    """The model is loaded in float32, so that mixed precision with a gradient scaler can work on a T4.
 
     What counts is the type that the weights have when training begins: a cast after loading counts, and an omitted type
     means float32 under transformers 4 and the checkpoint's own (bfloat16) under transformers 5.
@@ -40,24 +41,24 @@ def load_dtype(case: Case, options: Options) -> Finding:
     found = loads(case)
     if not found:
         return not_assessed(
-            f"We could not see in which type your decoder is loaded. {FIX}",
-            "No load of the decoder was seen in the dry run, the outputs or the code.",
+            f"We could not see in which type your {name(case)} is loaded. {FIX}",
+            f"No load of the {name(case)} was seen in the dry run, the outputs or the code.",
         )
     answers = [_one(case, options, load) for load in found]
     verdicts = {item.verdict for item in answers}
     if len(verdicts) == 1:
         return answers[-1]
     if "failed" in verdicts and "passed" in verdicts:
-        return _mixed(answers)
+        return _mixed(case, answers)
     order = ("failed", "not_assessed", "partial", "passed")
     return min(answers, key=lambda item: order.index(item.verdict))
 
 
-def _mixed(answers: list[Finding]) -> Finding:
+def _mixed(case: Case, answers: list[Finding]) -> Finding:
     bad = [item for item in answers if item.verdict == "failed"]
     return finding(
         "partial",
-        student=f"One of your decoder runs is loaded in float32, another is not. {FIX}",
+        student=f"One of your {name(case)} runs is loaded in float32, another is not. {FIX}",
         staff="; ".join(item.staff_text for item in answers),
         source=bad[0].source,
         citations=tuple(cited for item in bad for cited in item.citations),
@@ -70,8 +71,8 @@ def _one(case: Case, options: Options, load: Loaded) -> Finding:
         return _quantized(case, load)
     if load.trained is False:
         return not_assessed(
-            f"We could not see in which type the decoder that you train is loaded. {FIX}",
-            f"A decoder is loaded in the code ({load.dtype or 'type not said'}), but no training of it could be followed.",
+            f"We could not see in which type the {name(case)} that you train is loaded. {FIX}",
+            f"The model is loaded in the code ({load.dtype or 'type not said'}), but no training of it could be followed.",
         )
     if dtype == options.dtype and (load.dtype_given or dtype != load.dtype or load.source != "source"):
         return _passed(case, options, load, dtype)
@@ -79,7 +80,7 @@ def _one(case: Case, options: Options, load: Loaded) -> Finding:
         return _omitted(case, options, load)
     if load.source == "recorded":
         return not_assessed(
-            f"An output shows a decoder in {dtype}; whether it is the one that you train could not be seen. {FIX}",
+            f"An output shows a model in {dtype}; whether it is the one that you train could not be seen. {FIX}",
             f"Printed {dtype}; no load that trains could be followed in the code.",
         )
     if dtype is None:
@@ -92,8 +93,8 @@ def _one(case: Case, options: Options, load: Loaded) -> Finding:
 def _passed(case: Case, options: Options, load: Loaded, dtype: str) -> Finding:
     return finding(
         "passed",
-        student=f"Your decoder is in {dtype} when training begins, as a T4 needs it.",
-        staff=f"{load.source}: {load.checkpoint or 'decoder'} is {dtype} at the first step (loaded as {load.dtype}).",
+        student=f"Your {name(case)} is in {dtype} when training begins, as a T4 needs it.",
+        staff=f"{load.source}: {load.checkpoint or name(case)} is {dtype} at the first step (loaded as {load.dtype}).",
         source=load.source,
         citations=citations([load]),
         flags=_contradicted(case, options, load),
@@ -105,7 +106,7 @@ def _contradicted(case: Case, options: Options, load: Loaded) -> tuple[Flag, ...
     other = [item for item in printed if item.dtype != options.dtype]
     if load.source != "dry_run" or not load.dtype_given or len(other) < len(printed) or not printed:
         return ()
-    return (conflict(f"the code loads the decoder in {load.dtype}, a saved output shows {other[0].dtype}"),)
+    return (conflict(f"the code loads the {name(case)} in {load.dtype}, a saved output shows {other[0].dtype}"),)
 
 
 def _omitted(case: Case, options: Options, load: Loaded) -> Finding:
@@ -121,7 +122,7 @@ def _omitted(case: Case, options: Options, load: Loaded) -> Finding:
     if major is not None and major < 5:
         return finding(
             "passed",
-            student="You give no type when you load the decoder; under your transformers 4 that means float32.",
+            student=f"You give no type when you load the {name(case)}; under your transformers 4 that means float32.",
             staff=f"dtype omitted; {why}.",
             source=load.source,
             citations=citations([load]),
@@ -130,7 +131,7 @@ def _omitted(case: Case, options: Options, load: Loaded) -> Finding:
     if major is not None:
         return _low(case, load, own, why=why)
     return not_assessed(
-        f"You give no type when you load the decoder. Under transformers 5 that means {own}, under 4 float32, and your notebook "
+        f"You give no type when you load the {name(case)}. Under transformers 5 that means {own}, under 4 float32, and your notebook "
         f"does not show which you had. {FIX}",
         f"dtype omitted and {why}: {own} under 5, float32 under 4.",
     )
@@ -146,7 +147,7 @@ def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:
     reason = (
         f"Transformers 5 loads the checkpoint's own type where none is given ({dtype})."
         if not load.dtype_given and load.source != "recorded"
-        else f"Your decoder is in {dtype} when training begins."
+        else f"Your {name(case)} is in {dtype} when training begins."
     )
     if can:
         text = f"{reason} It works {on_hardware(case)}; on the T4 that others have, training would fail or go wrong."
@@ -157,7 +158,7 @@ def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:
     return finding(
         "partial" if can else "failed",
         student=f"{text} {FIX}",
-        staff=f"{load.source}: decoder {dtype} at the first step; {why or 'asked for in the code'}; GPU shown: {gpu(case)}.",
+        staff=f"{load.source}: {name(case)} {dtype} at the first step; {why or 'asked for in the code'}; GPU shown: {gpu(case)}.",
         source=load.source,
         citations=citations([load]),
         dtype=dtype,
@@ -167,7 +168,7 @@ def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:
 def _quantized(case: Case, load: Loaded) -> Finding:
     return finding(
         "partial",
-        student=f"Your decoder is loaded quantised, which is another technique (QLoRA) than the one asked for. {FIX}",
+        student=f"Your {name(case)} is loaded quantised, which is another technique (QLoRA) than the one asked for. {FIX}",
         staff=f"{load.source}: quantisation requested at load; the stand-in was loaded without. Runs seen: {len(dry(case, Loaded))}.",
         source=load.source,
         citations=citations([load]),

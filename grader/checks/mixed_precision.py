@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import best, citations, gpu, has_bfloat16, load_type, loads, on_hardware, transformers_major
+from grader.checks._seen import (
+    best,
+    citations,
+    gpu,
+    has_bfloat16,
+    load_type,
+    loads,
+    name,
+    on_hardware,
+    transformers_major,
+)
 from grader.model.finding import Finding
 from grader.model.observation import Loaded, Precision
 
@@ -16,15 +26,15 @@ class Options(CheckOptions):
 
 @check(Options)
 def mixed_precision(case: Case, options: Options) -> Finding:
-    """The decoder trains in a precision that a T4 can do: fp16 mixed precision, or plain float32.
+    """The model trains in a precision that a T4 can do: fp16 mixed precision, or plain float32.
 
     A T4 has no bfloat16: `bf16=True` is slow or fails there. It is in order on a GPU that is shown to have it.
     """
     runs = best(case, Precision)
     if not runs:
         return not_assessed(
-            f"We could not see in which precision your decoder trains. {FIX}",
-            "No training run of the decoder was seen, and the code does not settle it.",
+            f"We could not see in which precision your {name(case)} trains. {FIX}",
+            f"No training run of the {name(case)} was seen, and the code does not settle it.",
         )
     order = ("failed", "not_assessed", "partial", "passed")
     return min((_one(case, item) for item in runs), key=lambda item: order.index(item.verdict))
@@ -38,7 +48,9 @@ def _one(case: Case, run: Precision) -> Finding:
         text = "You train under fp16 autocast without a GradScaler: small gradients are lost. Wrap backward and step in one."
         return _finding("partial", run, text, staff)
     if run.fp16 or run.autocast == "float16":
-        return _finding("passed", run, "Your decoder trains in fp16 mixed precision, which a T4 does well.", staff)
+        return _finding(
+            "passed", run, f"Your {name(case)} trains in fp16 mixed precision, which a T4 does well.", staff
+        )
     return _none(case, run, staff)
 
 
@@ -68,12 +80,14 @@ def _none(case: Case, run: Precision, staff: str) -> Finding:
             f"{staff}; the model's own type is not known.",
         )
     if not low and not _left_to_library(case, found):
-        return _finding("passed", run, "Your decoder trains in plain float32: slower than fp16, and right.", staff)
+        return _finding(
+            "passed", run, f"Your {name(case)} trains in plain float32: slower than fp16, and right.", staff
+        )
     given = any(load.dtype_given or load.cast for load in found)
     major, why = transformers_major(case)
     if not given and major is not None and major < 5:
         return _finding(
-            "passed", run, "Your decoder trains in plain float32: slower than fp16, and right.", f"{staff}; {why}"
+            "passed", run, f"Your {name(case)} trains in plain float32: slower than fp16, and right.", f"{staff}; {why}"
         )
     if not given and major is None:
         return not_assessed(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
+from grader.checks._outputs import cells, source_of
 from grader.checks._seen import citations, dry, ran
 from grader.model.finding import Finding
 from grader.model.observation import Loaded, PaddingEffect, PaddingFed, PaddingSet
 
 HARM = 1e-3
 PHASES = {"train": "training", "eval": "evaluation", "latency": "the timing"}
+_SIDE = re.compile(r"padding_side|\bleft\b|\[::-1\]|\.flip\(|\breversed?\b|padded_side")
+"""What may turn the side round, however it is done: where it occurs, silence proves nothing."""
 State = Literal["good", "bad", "mixed", "none"]
 
 
@@ -143,10 +147,29 @@ def _from_text(case: Case, options: Options) -> Finding:
             citations=citations(from_code),
             caps=_pools_by_position(case),
         )
+    if _never_set(case, options, from_code):
+        return finding(
+            "failed",
+            student=(
+                f"Your code never sets the side on which the decoder's tokenizer pads, so it pads on the {_other(options.side)}, "
+                f"its default. {_fix(options)}"
+            ),
+            staff=f"{reached}; no side is set anywhere in the code, training pads by the default. Effect not measured: no cap.",
+            source="source",
+            citations=citations(from_code),
+            caps=_pools_by_position(case),
+        )
     return not_assessed(
         f"We could not see how your decoder's batches are padded. {_fix(options)}",
         f"{reached}, and the code does not settle it ({_written(from_code)}).",
     )
+
+
+def _never_set(case: Case, options: Options, found: tuple[PaddingSet, ...]) -> bool:
+    """All padding is by a tokenizer's default, one makes training batches, and no code speaks of a side at all."""
+    default = all(item.side == _other(options.side) and not item.explicit and not item.by_hand for item in found)
+    code = (source_of(cell) for cell in cells(case) if cell.get("cell_type") == "code")
+    return default and any(item.fed for item in found) and not any(_SIDE.search(text) for text in code)
 
 
 def _training_seen(case: Case) -> bool:

@@ -22,9 +22,16 @@ _OUTPUT = re.compile(
 """What a line of a breakdown may begin with, in whatever language; only ever a reason not to say that there is none."""
 
 
-@check(CheckOptions)
-def tier_table(case: Case, options: CheckOptions) -> Finding:
-    """F1 is shown by frequency tier for both models, and it is said which classes belong to which tier.
+class Options(CheckOptions):
+    """Options of `tier_table`."""
+
+    models: tuple[Role, ...] = BOTH
+    """Whose F1 is asked for."""
+
+
+@check(Options)
+def tier_table(case: Case, options: Options) -> Finding:
+    """F1 is shown by frequency tier for every model that is asked for, and it is said which classes belong to which tier.
 
     Tiers may be called anything and may stand in rows, columns or printed lines, in an output or in a table of the memo.
     """
@@ -32,7 +39,7 @@ def tier_table(case: Case, options: CheckOptions) -> Finding:
     tiered = [item for item in recorded if item.tiers]
     per_class = [item for item in recorded if item.per_class]
     if tiered and _models(tiered):
-        return _judged(tiered)
+        return _judged(tiered, options.models)
     if tiered:
         return not_assessed(
             "There is a table by tier, but we could not tell which column is which model; a person will look. Naming the "
@@ -44,28 +51,39 @@ def tier_table(case: Case, options: CheckOptions) -> Finding:
     return _nothing(case)
 
 
+def _both(asked: tuple[Role, ...]) -> str:
+    return " for both models" if len(asked) > 1 else ""
+
+
 def _models(tables: list[TierTable]) -> set[Role]:
     return {role for item in tables for role in item.models}
 
 
-def _judged(tables: list[TierTable]) -> Finding:
+def _judged(tables: list[TierTable], asked: tuple[Role, ...]) -> Finding:
     roles = _models(tables)
     defined = any(item.defined for item in tables)
-    missing = [role for role in BOTH if role not in roles]
+    missing = [role for role in asked if role not in roles]
     tiers = joined(dict.fromkeys(tier for item in tables for tier in item.tiers))
     citations = tuple(item.citation for item in tables[:3])
     if not missing and defined:
         return finding(
             "passed",
-            student="F1 by frequency tier is there for both models, and it is said where the tiers' borders are.",
-            staff=f"Tiers {tiers}; both models; borders stated in a label, in the text or in the code.",
+            student=f"F1 by frequency tier is there{_both(asked)}, and it is said where the tiers' borders are.",
+            staff=f"Tiers {tiers}; models {joined(asked)}; borders stated in a label, in the text or in the code.",
             source="recorded",
             citations=citations,
         )
     advice = "Say by which numbers of training examples the tiers are drawn."
     if missing:
         advice = f"Add the {missing[0]}'s figures beside them."
-    what = f"only for the {next(iter(roles))}" if missing else "for both models, but not where the tiers' borders are"
+    borders = "not where the tiers' borders are"
+    what = (
+        f"only for the {next(iter(roles))}"
+        if missing
+        else f"for both models, but {borders}"
+        if len(asked) > 1
+        else f"but {borders}"
+    )
     return finding(
         "partial",
         student=f"Your notebook shows F1 by tier {what}. {advice}",
@@ -110,8 +128,8 @@ def _nothing(case: Case) -> Finding:
     return finding(
         "failed",
         student=(
-            "We found no breakdown of F1 by class or by frequency tier. Section 3 rests on it: sort the 113 classes into tiers "
-            "by their number of training examples and show both models' mean F1 (and the classes at zero) in each."
+            "We found no breakdown of F1 by class or by frequency tier. Sort the classes into tiers by their number of training "
+            "examples and show the mean F1 (and the classes at zero) in each, for every model."
         ),
         staff="No per-class or tier breakdown in outputs, code or memo tables.",
         source="recorded",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
@@ -20,7 +20,10 @@ ENOUGH_STEPS = 3
 
 
 class Options(CheckOptions):
-    """Options of `trainable_params`: none."""
+    """Options of `trainable_params`."""
+
+    train: Literal["lora", "full"] = "lora"
+    """What is asked for: adapters and head by LoRA, or every weight."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,54 @@ def trainable_params(case: Case, options: Options) -> Finding:
         return not_assessed(
             "This model is not known to the grader.", "The assignment has no true sizes for this model."
         )
+    if options.train == "full":
+        return _full(case)
     setups = [_setup(case, item) for item in dry(case, Trainable)]
     if setups:
         return min((_judge_run(case, item) for item in setups), key=lambda item: _worst(item))
     return _from_text(case)
+
+
+def _full(case: Case) -> Finding:
+    """Every weight is asked for: what the run trains, by name; the code alone can only show that LoRA was chosen."""
+    setups = [_setup(case, item) for item in dry(case, Trainable)]
+    if not setups:
+        configs = said(case, LoraConfigured)
+        staff = f"not run; LoRA configurations in the code: {len(configs)}."
+        return not_assessed(f"We could not see which weights of {word(case.line.model)} train.", staff)
+    return min((_judge_full(case, item) for item in setups), key=_worst)
+
+
+def _judge_full(case: Case, setup: Setup) -> Finding:
+    run = setup.seen[0].run
+    trained = [item for item in dry(case, Trained) if item.run == run and item.steps >= ENOUGH_STEPS]
+    model = word(case.line.model)
+    if (not setup.full and not setup.head and not setup.count) or any(_still(item) for item in trained):
+        text = f"Nothing trains in {model}: after the optimizer's steps every weight is what it was."
+        return _failed(case, setup, text, f"no bit changed in {[item.steps for item in trained]} steps")
+    if setup.share >= MOST and setup.head:
+        answer = finding(
+            "passed",
+            student=f"All of {model} trains, head included, as full fine-tuning is meant.",
+            staff=f"{setup.source}: {setup.share:.0%} of the tensors and the head train.",
+            source=setup.source,
+            citations=citations(setup.seen),
+        )
+        return answer.model_copy(update={"values": _values(setup.count)})
+    lora = setup.count is not None and setup.count.lora > 0
+    how = "LoRA trains, not the base" if lora else f"only {setup.share:.0%} of the base's weights train"
+    head = "" if setup.head else ", and the head stays at its random start"
+    return finding(
+        "partial" if setup.head else "failed",
+        student=f"Full fine-tuning is asked for; in {model} {how}{head}. Say in the memo if that was your choice, and why.",
+        staff=f"{setup.source}: {_described(setup.count)}; share {setup.share:.0%}, head {setup.head}.",
+        source=setup.source,
+        citations=citations(setup.seen),
+    )
+
+
+def _still(item: Trained) -> bool:
+    return item.head is False and not item.adapter and not item.base
 
 
 def _worst(answer: Finding) -> int:
@@ -84,7 +131,7 @@ def _setup(case: Case, item: Trainable) -> Setup:
 def _judge_run(case: Case, setup: Setup) -> Finding:
     run = setup.seen[0].run
     trained = [item for item in dry(case, Trained) if item.run == run and item.steps >= ENOUGH_STEPS]
-    idle = any(item.head is False and not item.adapter and not item.base for item in trained)
+    idle = any(_still(item) for item in trained)
     names = setup.seen[0].names if isinstance(setup.seen[0], Trainable) else ()
     if not names or idle:
         text = f"Nothing trains in {word(case.line.model)}: after the optimizer's steps every weight is what it was."
@@ -294,7 +341,7 @@ def _extras(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:
-    if confirmed:
+    if confirmed and not writes_text(setup.seen):
         text = f"The classification head of {word(case.line.model)} is frozen: your printed count is LoRA's alone."
         return _failed(
             case, setup, f'{text} Give the LoraConfig `task_type="SEQ_CLS"`.', "configuration and printed count agree"
@@ -303,6 +350,11 @@ def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:
         f"Your configuration does not name the head of {word(case.line.model)}; whether it trains could not be seen.",
         "Not run: no task type, no modules_to_save, no printed count that settles it.",
     )
+
+
+def writes_text(seen: Iterable[Observation]) -> bool:
+    """LoRA was put on a model that writes text (`task_type="CAUSAL_LM"`): it has no classification head to be frozen."""
+    return any(isinstance(item, LoraConfigured) and "LM" in str(item.config.get("task_type")) for item in seen)
 
 
 def _from_count(case: Case, printed: list[Trainable]) -> Finding:

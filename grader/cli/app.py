@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,9 @@ import grader
 from grader.catalog import Course, find_course
 from grader.errors import GraderError
 
+MODULES = ("assignments", "course", "doctoring", "grading", "moodle", "releasing", "reviewing", "students")
+STUDENTS = ("check", "checks", "export")
+"""Commands of the module `students`: they start without what only graders need."""
 _WIDE = 120
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False)
@@ -33,13 +37,9 @@ def app() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 done and some need a person, 2 wrong input, 3 this machine can't."""
-    import grader.cli.assignments
-    import grader.cli.doctoring
-    import grader.cli.grading
-    import grader.cli.moodle
-    import grader.cli.releasing
-    import grader.cli.students  # noqa: F401  (each module adds its commands to the app)
-
+    words = sys.argv[1:] if arguments is None else arguments
+    for module in ("students",) if words[:1] and words[0] in STUDENTS else MODULES:
+        import_module(f"grader.cli.{module}")  # adds its commands to the app
     try:
         code = app.main(args=arguments, prog_name="grader", standalone_mode=False)
     except click.exceptions.Abort:

@@ -16,9 +16,9 @@ from grader.cli.progressbar import Bar
 from grader.cli.tables import plain, results_table
 from grader.errors import EXIT_DONE, EXIT_MACHINE
 from grader.execution import Machine, probe
+from grader.execution.versions import library_versions
 from grader.pipeline import Request, grade, load_materials, results_json
 from grader.pipeline.demo import differences, pack, samples, scale_for
-from grader.pipeline.materials import library_versions
 from grader.settings import Settings
 
 ROOM_MB = 2048

@@ -23,6 +23,7 @@ from grader.pipeline import (
     regrade,
     results_json,
 )
+from grader.pipeline.choosing import hint_of_export
 from grader.settings import Settings
 
 folder = click.Path(path_type=Path, file_okay=False)
@@ -43,7 +44,7 @@ def default_jobs() -> int:
 @click.option(
     "--columns", multiple=True, metavar="FIELD=HEADER", help="Header word of a worksheet column in another language."
 )
-@click.option("--assignment", "slug", help="Which assignment (default: the only one).")
+@click.option("--assignment", "slug", help="Which assignment (default: what the notebooks show, or the only one).")
 @click.option("--out", "target", type=folder, required=True, help="Results folder; an existing one is gone on with.")
 @click.option(
     "--jobs", type=click.IntRange(1, 256), help="Notebooks executed at the same time (default: processors, at most 8)."
@@ -61,6 +62,8 @@ def default_jobs() -> int:
 @click.option("--memory-mb", type=int, help="Memory limit of one notebook in MiB.")
 @click.option("--hub", type=folder, help="Full mode: the hub cache with the real models.")
 @click.option("--data", type=folder, help="Full mode: the folder with the real data set.")
+@click.option("--cluster", metavar="tls://HOST:PORT", help="Execute on the workers of this Dask scheduler.")
+@click.option("--cluster-tls", type=folder, help="Folder with our ca.pem, cert.pem, key.pem for the cluster.")
 @json_option
 @course_option
 def grade_command(  # noqa: PLR0913  (one parameter an option)
@@ -82,7 +85,14 @@ def grade_command(  # noqa: PLR0913  (one parameter an option)
     settings = Settings(jobs=jobs or default_jobs(), **limits)
     if settings.mode == "full" and (settings.hub is None or settings.data is None):
         raise InputError("full mode needs the real models and data", todo="name them with --hub and --data")
-    materials = load_materials(course, course.choose(slug))
+    if settings.cluster_tls is not None and settings.cluster is None:
+        raise InputError(
+            "--cluster-tls names certificates, but there is no --cluster", todo="add --cluster tls://HOST:8786"
+        )
+    if settings.mode == "full" and settings.cluster is not None:
+        raise InputError("full mode is for one machine", todo="leave --cluster out: models and data don't travel")
+    chosen = course.choose(slug, None if slug else hint_of_export(course, export, target))
+    materials = load_materials(course, chosen)
     request = Request(export, target, worksheet, _columns(columns))
     with Bar(err, quiet=as_json) as bar:
         graded = grade(request, materials, settings, bar)
@@ -243,10 +253,26 @@ def _explain(row: dict[str, Any]) -> None:
                     f"   {item['id']}: {item['points']} of {item['max']} ({item['low']}-{item['high']}), {state}{capped}"
                 )
             )
+    _attempts(row.get("attempts") or {})
     for change in row["adjustments"]:
         out.print(plain(f"{change['kind']}: {change['points']} ({change['why']})"))
     for item in row["review"]:
         out.print(plain(f"to settle: {item['criterion']} {item['why']}"), soft_wrap=True)
+
+
+def _attempts(attempts: dict[str, Any]) -> None:
+    """What changed since the attempt before."""
+    change = attempts.get("change")
+    if not change:
+        return
+    out.print(plain(f"attempt {change['attempt']} of {attempts['handed_in']}; since attempt {change['before']}:"))
+    for cell in change["cells"]:
+        out.print(plain(f"   cell {cell['cell']} {cell['kind']}: {cell['text'][:100]}"), soft_wrap=True)
+    for name in change["sections"]:
+        out.print(plain(f"   the memo's part {name} reads otherwise"))
+    for kind, key in (("verdicts", "check"), ("points", "criterion")):
+        for item in change[kind]:
+            out.print(plain(f"   {item[key]}: {item['before']} to {item['after']}"))
 
 
 def _place(citation: dict[str, Any]) -> str:

@@ -126,6 +126,8 @@ def push_command(*, target: Path, pulled: Path, token_file: Path | None, as_json
         print_json(report.model_dump(mode="json"))
     else:
         _show(report)
+        for note in report.notes:
+            err.print(note, style="yellow", markup=False, soft_wrap=True)
     return EXIT_NEEDS_PERSON if report.needs_person else EXIT_DONE
 
 

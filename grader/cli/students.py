@@ -69,7 +69,7 @@ def _check(
     notebook: Path, *, static: bool, page: Path | None, slug: str | None, as_json: bool, course_folder: Path | None
 ) -> int:
     course = _course_for(notebook, course_folder)
-    materials = load_materials(course, course.choose(slug, assignment_hint(notebook)))
+    materials = load_materials(course, course.choose(slug, assignment_hint(notebook, course)))
     graded = check_notebook(notebook, materials, _settings(static=static))
     beside = modules_beside(notebook, graded.evidence.notebook) if graded.evidence.notebook else []
     report = report_of(graded, materials, modules=[module.name for module in beside])
@@ -147,7 +147,7 @@ def _memo_gaps(notebook: Path, slug: str | None, folder: Path | None) -> list[st
         if folder is not None or slug is not None:
             raise
         return []
-    return memo_gaps(notebook, load_materials(course, course.choose(slug, assignment_hint(notebook))))
+    return memo_gaps(notebook, load_materials(course, course.choose(slug, assignment_hint(notebook, course))))
 
 
 def _course_for(notebook: Path, folder: Path | None) -> Course:

@@ -17,6 +17,7 @@ from grader.execution.nouns import Limits
 
 _SHOWN = ("stream", "display_data", "execute_result", "update_display_data", "error")
 _MOST_OUTPUTS = 500
+_ERROR_BYTES = 100_000
 
 
 class Text:
@@ -132,6 +133,11 @@ class Capture(NotebookClient):
         if kind == "stream" and not hooked:
             return self._print(msg, cell, cell_index)
         size = _size(content)
+        if kind == "error" and size >= _ERROR_BYTES and not self._fits(size, cell):
+            # That the cell failed is always kept, only not at any length.
+            content["ename"], content["evalue"] = str(content["ename"])[:200], str(content["evalue"])[:2000]
+            content["traceback"], size = [], 3000
+            self.cut.add(cell_index)
         if not self._affords(size, cell, cell_index, always=kind == "error"):
             return None
         self._spend(size)
@@ -159,10 +165,13 @@ class Capture(NotebookClient):
             self.cut.add(cell_index)
         return node
 
-    def _affords(self, size: int, cell: NotebookNode, cell_index: int, *, always: bool = False) -> bool:
+    def _fits(self, size: int, cell: NotebookNode) -> bool:
         whole = self._kept + size <= self._limits.notebook_output_bytes
-        own = self._kept_of_cell + size <= self._limits.cell_output_bytes and len(cell.outputs) < _MOST_OUTPUTS
-        if (whole and own) or (always and size < 100_000):
+        own = self._kept_of_cell + size <= self._limits.cell_output_bytes
+        return whole and own and len(cell.outputs) < _MOST_OUTPUTS
+
+    def _affords(self, size: int, cell: NotebookNode, cell_index: int, *, always: bool = False) -> bool:
+        if self._fits(size, cell) or (always and size < _ERROR_BYTES):
             return True
         if cell_index not in self.cut:
             self.cut.add(cell_index)

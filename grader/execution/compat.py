@@ -11,6 +11,7 @@ from .inside_session import Session
 
 
 def install(session: Session) -> None:
-    """Put every shim in place, now or as soon as its library is imported."""
-    for part in (compat_colab, compat_cuda, compat_args, compat_hub):
+    """Put every shim in place, now or as soon as its library is imported; a real GPU needs no stand-in."""
+    gpu = () if session.config.get("real_gpu") else (compat_cuda,)
+    for part in (compat_colab, *gpu, compat_args, compat_hub):
         session.guard(part.install)(session)

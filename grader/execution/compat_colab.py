@@ -276,7 +276,8 @@ def _commands(session: Session) -> None:
     note = "No network here: nothing was fetched or installed."
     for name in COMMANDS:
         _script(folder / name, f"echo '{note}'")
-    _script(folder / "nvidia-smi", f"cat <<'END'\n{SMI.format(gpu=session.config.get('gpu') or 'Tesla T4')}END")
+    if not session.config.get("real_gpu"):
+        _script(folder / "nvidia-smi", f"cat <<'END'\n{SMI.format(gpu=session.config.get('gpu') or 'Tesla T4')}END")
     module.joinpath("__init__.py").write_text("")
     module.joinpath("__main__.py").write_text(f"print({note!r})\n")
     os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ.get('PATH') or os.defpath}"

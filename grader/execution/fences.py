@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +19,13 @@ from grader.execution.nouns import MB, Limits
 _FOLDERS = (layout.WORK, layout.KAGGLE, "/tmp", "/dev/shm")
 # What a process with the torch libraries in it has set aside without using it.
 _RESERVED_MB = 3072
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def rlimits(limits: Limits, *, fenced: bool) -> list[list[int]]:
     """(what, soft, hard) for the kernel's process; `fenced`: a control group holds the memory."""
+    import resource  # not on Windows, where there is no box
+
     seconds = int(limits.notebook_seconds * 4) + 60
     exact = {
         resource.RLIMIT_FSIZE: limits.file_mb * MB,
@@ -59,7 +60,7 @@ class Gauge:
 
     def begin(self) -> None:
         """Count from now: what a forked kernel shares with the warm server isn't its own."""
-        self._shared = sum(_anonymous_mb(pid) for pid in self._pids())
+        self._shared = sum(_resident_mb(pid) for pid in self._pids())
 
     @property
     def peak_mb(self) -> float:
@@ -85,9 +86,11 @@ class Gauge:
             return None
         pids = list(self._pids())
         self._cpu = max(self._cpu, sum(_cpu_seconds(pid) for pid in pids))
-        used = stored + sum(_anonymous_mb(pid) for pid in pids) - self._shared
+        used = stored + sum(_resident_mb(pid) for pid in pids) - self._shared
         if used > self._limits.memory_mb:
-            used = stored + sum(_own_share_mb(pid) for pid in pids)
+            # Shared memory is in a file of the memory file systems, or in none: counted once either way.
+            shared = sum(_own_share_mb(pid, "Pss_Shmem:") for pid in pids)
+            used = max(stored, shared) + sum(_own_share_mb(pid, "Pss_Anon:") for pid in pids)
         self._peak = max(self._peak, used)
         return "memory" if used > self._limits.memory_mb else None
 
@@ -123,12 +126,13 @@ def _field(path: str, name: str) -> int:
     return 0
 
 
-def _anonymous_mb(pid: int) -> float:
-    return _field(f"/proc/{pid}/status", "RssAnon:") / 1024
+def _resident_mb(pid: int) -> float:
+    """Memory of its own and shared memory (`mmap` without a file); files of libraries don't count."""
+    return sum(_field(f"/proc/{pid}/status", name) for name in ("RssAnon:", "RssShmem:")) / 1024
 
 
-def _own_share_mb(pid: int) -> float:
-    return _field(f"/proc/{pid}/smaps_rollup", "Pss_Anon:") / 1024
+def _own_share_mb(pid: int, name: str) -> float:
+    return _field(f"/proc/{pid}/smaps_rollup", name) / 1024
 
 
 def _cpu_seconds(pid: int) -> float:

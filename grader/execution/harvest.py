@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from grader.execution.nouns import Limits
 
@@ -22,13 +23,19 @@ def harvest(
     folder: int, limits: Limits, given: Mapping[str, bytes]
 ) -> tuple[dict[str, bytes], tuple[tuple[str, int], ...]]:
     """(path -> content of what is of interest, (path, size) of the rest) below an open folder; not what was `given`."""
-    found = sorted(_walk(folder), key=_rank)
+    return pick(_walk(folder), lambda path, size: _read(folder, path, size), limits, given)
+
+
+def pick(
+    found: Iterable[Found], read: Callable[[str, int], bytes | None], limits: Limits, given: Mapping[str, bytes]
+) -> tuple[dict[str, bytes], tuple[tuple[str, int], ...]]:
+    """What to keep of what was found; `read` gives the content of a path, or None."""
     kept: dict[str, bytes] = {}
     left: list[tuple[str, int]] = []
     room = limits.harvest_bytes
-    for path, size, regular in found:
+    for path, size, regular in sorted(found, key=_rank):
         wanted = regular and path.endswith(_INTERESTING) and size <= room and len(kept) < limits.harvest_files
-        content = _read(folder, path, size) if wanted else None
+        content = read(path, size) if wanted else None
         if content is None:
             if path not in given:
                 left.append((printable(path), size))
@@ -50,6 +57,21 @@ def _rank(found: Found) -> tuple[int, int, str]:
     name = path.rsplit("/", 1)[-1]
     kind = 0 if name.startswith("adapter_") else 1 if name.endswith(".safetensors") else 2
     return kind, size, path
+
+
+def gather(folder: Path) -> Iterator[Found]:
+    """The same by paths, where there are no handles on folders; no link is followed."""
+    seen = 0
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        if len(here.relative_to(folder).parts) >= _DEPTH:
+            folders.clear()
+        for name in files:
+            seen += 1
+            if seen > _ENTRIES:
+                return
+            status = (here / name).lstat()
+            yield (here / name).relative_to(folder).as_posix(), status.st_size, stat.S_ISREG(status.st_mode)
 
 
 def _walk(folder: int) -> Iterator[Found]:

@@ -10,8 +10,8 @@ the student controls: whoever reads them must expect anything. It judges nothing
 own parts.
 
 config: `steps` (real optimizer steps per training run, 0 = all; else 4 or more), `gpu` (name that the notebook is shown), `shims`
-(false: no compat), `hub_aliases` {other: stage's}, `dataset_aliases` [..], `path_aliases` [..], `data` (the course's
-data folder; else COURSE_DATA).
+(false: no compat), `real_gpu` (true: "cuda" is what it says), `hub_aliases` {other: stage's}, `dataset_aliases` [..],
+`path_aliases` [..], `data` (the course's data folder; else COURSE_DATA).
 """
 
 from __future__ import annotations

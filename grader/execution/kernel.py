@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import random
-import resource
 import signal
 import sys
 import traceback
@@ -31,6 +30,9 @@ def main(path: str) -> None:
         config = json.load(file)
     sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(os.path.abspath(__file__)))]  # noqa: PTH100, PTH120
     sys.argv = ["ipykernel_launcher"]
+    if "trace_file" in config:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        config["trace_fd"] = os.open(config["trace_file"], flags, 0o600)
     start(config)
 
 
@@ -82,6 +84,10 @@ def tell(fd: int, kind: str, **fields: Any) -> None:
 
 
 def _limit(limits: list[list[int]]) -> None:
+    if not limits:
+        return
+    import resource  # not on Windows
+
     for kind, soft, hard in limits:
         ceiling = resource.getrlimit(kind)[1]
         allowed = hard if ceiling == resource.RLIM_INFINITY else min(hard, ceiling)

@@ -62,16 +62,27 @@ class Machine:
     """Device files of GPUs."""
 
 
+_GPU_FILES = ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "kfd", "dri/renderD*")
+
+
+def gpu_devices(dev: Path = Path("/dev")) -> tuple[str, ...]:
+    """Device files that a notebook needs to compute on this machine's GPUs; none where there is no GPU."""
+    if not any(dev.glob("nvidia[0-9]*")) and not (dev / "kfd").exists():
+        return ()
+    return tuple(str(path) for pattern in _GPU_FILES for path in sorted(dev.glob(pattern)))
+
+
 def probe(stage: Stage | None = None) -> Machine:
     """Try everything once; about half a second."""
     trouble = _box_trouble(stage or Stage())
     groups = _control_groups() if trouble is None else ""
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     return Machine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}", python=platform.python_version(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_mb=_memory_mb(), root=os.geteuid() == 0,
+        memory_mb=_memory_mb(), root=is_root,
         box=trouble is None, box_trouble=trouble and trouble[0], box_mend=trouble and trouble[1],
-        control_groups=groups, control_groups_mend=None if groups or os.geteuid() == 0 else
+        control_groups=groups, control_groups_mend=None if groups or is_root else
         "systemd-run --user --scope -p Delegate=yes grader ...",
         warm=trouble is None, warm_trouble=None if trouble is None else "warm kernels need the sandbox",
         gpu=tuple(sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))),
@@ -111,5 +122,5 @@ def _control_groups() -> str:
 def _memory_mb() -> int:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-    except (ValueError, OSError):
+    except (ValueError, OSError, AttributeError):  # the last on Windows
         return 0

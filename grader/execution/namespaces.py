@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
+from typing import Any
 
 _NS_GET_USERNS = 0xB701
 _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 _CAPABILITY_VERSION = 0x20080522
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc: Any = ctypes.CDLL(None, use_errno=True) if hasattr(os, "geteuid") else None
 
 
 def enter(pid: int) -> None:
     """Step into every namespace of the box whose first process is `pid`; children are then born in the box."""
+    import fcntl
+
     names = ("user", "net", "ipc", "uts", "cgroup", "pid", "mnt")
     handles = {name: os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in names}
     # With --disable-userns there are two user namespaces, and the mounts belong to the outer one.

@@ -34,6 +34,8 @@ class Limits:
 
     cell_seconds: float = 120.0
     """A cell that takes longer is interrupted, and killed with its box if it ignores that."""
+    grace_seconds: float = 10.0
+    """For a cell to end after it was interrupted."""
     notebook_seconds: float = 300.0
     """All cells together; then everything in the box is killed."""
     start_seconds: float = 60.0

@@ -1,4 +1,4 @@
-"""Where a kernel runs: in a box with a fresh interpreter, or (one's own notebook only) in a temporary folder.
+"""Where a kernel runs: in a box with a fresh interpreter. Without a box: `portable`.
 
 Each place offers the same few things: it takes the files, starts a kernel, is asked whether the kernel lives, passes a
 signal, is killed, and gives up what was left. `warm` adds the kernel that is forked from a warm server.
@@ -9,11 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +24,9 @@ from grader.execution.harvest import harvest
 from grader.execution.nouns import Limits, Stage
 from grader.execution.trace import Trace
 
+PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
+"""The kernel's sockets by name; a number is part of a file's name, or a port."""
+
 
 class Place(ABC):
     """One notebook's kernel and all that surrounds it."""
@@ -34,9 +34,12 @@ class Place(ABC):
     boxed = True
     warm = False
 
-    def __init__(self, stage: Stage, limits: Limits) -> None:
+    transport = "ipc"
+
+    def __init__(self, stage: Stage, limits: Limits, *, trace: Trace | None = None) -> None:
         self.stage, self.limits = stage, limits
-        self.trace = Trace(limits)
+        self.trace = trace or Trace(limits)
+        self.ports = dict(PORTS)
         self.sockets = ""
         """The folder of the kernel's sockets, as we see it."""
         self.work = -1
@@ -45,6 +48,11 @@ class Place(ABC):
     @abstractmethod
     def open(self) -> None:
         """Make the place."""
+
+    @property
+    def address(self) -> str:
+        """Where the kernel listens, as we see it."""
+        return f"{self.sockets}/s"
 
     def fill(self, files: Mapping[str, bytes]) -> None:
         """Put the submission's files in; raises OSError or ValueError if they don't fit."""
@@ -130,7 +138,7 @@ class BoxPlace(Place):
     def write_start_files(self, connection: Mapping[str, Any], trace: int) -> None:
         """Put the two files that the kernel starts from into its folder of sockets."""
         start = self._start_file(
-            inside=layout.INSIDE, libraries=_libraries(layout.LIBRARY), work=layout.WORK, seccomp=True,
+            inside=layout.INSIDE, libraries=libraries(layout.LIBRARY), work=layout.WORK, seccomp=True,
             sockets=layout.SOCKETS, trace_fd=trace, rlimits=rlimits(self.limits, fenced=self.cgroup is not None),
         )  # fmt: skip
         listens = {**connection, "ip": f"{layout.SOCKETS}/s"}
@@ -179,80 +187,6 @@ class BoxPlace(Place):
         return (self.trace.write_end,)
 
 
-class OpenPlace(Place):
-    """No sandbox: a copy in a temporary folder. For one's own notebook only, never for someone else's."""
-
-    boxed = False
-
-    def __init__(self, stage: Stage, limits: Limits) -> None:
-        super().__init__(stage, limits)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder: Path | None = None
-
-    def open(self) -> None:
-        """Make the place."""
-        # A short path: a socket's may have about a hundred characters.
-        self._folder = Path(tempfile.mkdtemp(prefix="grader-", dir="/tmp"))
-        for name in ("job", "k", "home"):
-            (self._folder / name).mkdir()
-        self.sockets = str(self._folder / "k")
-        self.work = os.open(self._folder / "job", os.O_RDONLY | os.O_DIRECTORY)
-
-    def launch(self, connection: Mapping[str, Any]) -> None:
-        """Start a kernel that listens as `connection` says."""
-        assert self._folder is not None
-        work = str(self._folder / "job")
-        start = self._start_file(
-            inside=str(layout.HERE), libraries=_libraries(str(layout.HERE.parents[1])), sockets=self.sockets, work=work,
-            seccomp=False, trace_fd=self.trace.write_end, rlimits=[],
-        )  # fmt: skip
-        Path(self.sockets, "start.json").write_text(json.dumps(start), "utf-8")
-        Path(self.sockets, "kernel.json").write_text(json.dumps(dict(connection)), "utf-8")
-        self._process = subprocess.Popen(
-            [sys.executable, str(layout.HERE / "kernel.py"), f"{self.sockets}/start.json"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd=work, env=self._environment(), pass_fds=(self.trace.write_end,), start_new_session=True,
-        )  # fmt: skip
-        self.trace.let_go()
-
-    def poll(self) -> int | None:
-        """The kernel's exit status, None while it lives."""
-        return self._process.poll() if self._process else None
-
-    def interrupt(self) -> None:
-        """What the stop button does."""
-        self._signal(signal.SIGINT)
-
-    def kill(self) -> None:
-        """End the kernel and what it started in its own session."""
-        self._signal(signal.SIGKILL)
-        if self._process:
-            self._process.wait()
-
-    def close(self) -> None:
-        """Remove everything."""
-        self.kill()
-        self.trace.close()
-        if self.work >= 0:
-            os.close(self.work)
-            self.work = -1
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _signal(self, number: int) -> None:
-        if self._process and self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-    def _environment(self) -> dict[str, str]:
-        places = {"HF_HUB_CACHE": self.stage.hub, "COURSE_DATA": self.stage.data}
-        found = {name: str(place.absolute()) for name, place in places.items() if place is not None}
-        home = str(self._folder / "home") if self._folder else "/tmp"
-        path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-        gpu = {} if self.stage.devices else {"CUDA_VISIBLE_DEVICES": ""}
-        return {**layout.common_environment(home), **gpu, "HOME": home, "PATH": path, **found, **self.stage.env}
-
-
-def _libraries(ours: str) -> list[str]:
+def libraries(ours: str) -> list[str]:
     """Folders of libraries, with our own package last."""
     return [*map(str, layout.libraries()), ours]

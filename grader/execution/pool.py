@@ -25,10 +25,15 @@ from grader.execution import cgroups, layout, wire
 from grader.execution.box import Bubblewrap
 from grader.execution.descend import UNPRIVILEGED, unreadable
 from grader.execution.nouns import Job, Limits, Run, Stage
+from grader.execution.portable import PlainPool
 from grader.execution.warm import Server
 
 _START = "import sys; sys.path[:] = {path!r}; from grader.execution.worker import main; main({handle}, {parent})"
 _SLACK = 90.0
+
+
+class WorkerDiedError(SandboxError):
+    """A worker ended without a word: killed by somebody, or by the machine for want of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,10 @@ class _Worker:
             data = self.pipe.recv_bytes()
             told: dict[str, Any] = json.loads(data)
         except (EOFError, OSError, ValueError):
-            return SandboxError(f"the worker process ended unexpectedly (exit status {self._ended()})")
+            return WorkerDiedError(
+                f"the worker process ended unexpectedly (exit status {self._ended()})",
+                todo="run the same command again: it goes on where it stopped; with fewer --jobs if memory is short",
+            )
         if "trouble" in told:
             what, where, todo = told["trouble"]
             return SandboxError(what, where=where, todo=todo)
@@ -122,7 +130,7 @@ class Pool:
         self._setting = setting
         self.why_not_warm = why_not_warm
         """Why every kernel is started afresh although warm ones were asked for; None if all is well."""
-        self._workers = [_Worker(setting, number) for number in range(count)]
+        self._workers = [self._first(number) for number in range(count)]
 
     def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
         """Execute every job; results as they finish. `jobs` may be a generator: it is read only as needed."""
@@ -167,6 +175,13 @@ class Pool:
             if run is not None:
                 yield job, run
 
+    def _first(self, number: int) -> _Worker:
+        """A worker; what it says is wrong with the machine is believed at once, a sudden end only the second time."""
+        try:
+            return _Worker(self._setting, number)
+        except WorkerDiedError:
+            return _Worker(self._setting, number)
+
     def _fresh(self, number: int) -> _Worker:
         """A new worker in the place of one that ended; a busy machine gets a second and a third chance."""
         for pause in (1.0, 5.0):
@@ -194,22 +209,24 @@ class Pool:
 @contextlib.contextmanager
 def open_pool(
     stage: Stage, *, limits: Limits | None = None, jobs: int = 1, boxed: bool = True, warm: bool = True
-) -> Iterator[Pool]:
+) -> Iterator[Pool | PlainPool]:
     """A pool of `jobs` workers. `boxed=False` is for one's own notebook only; nothing ever chooses it by itself.
 
     `warm=False`: every kernel is started afresh, as it also is where a notebook needs it.
     """
-    stage = _insist_on_stage(stage)
-    if boxed:
-        _insist_on_box(stage)
+    stage = insist_on_stage(stage)
+    if not boxed:
+        yield PlainPool(stage, limits or Limits())
+        return
+    _insist_on_box(stage)
     with contextlib.ExitStack() as stack:
-        groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None) if boxed else {}
+        groups = cgroups.make_base(UNPRIVILEGED if os.geteuid() == 0 else None)
         janitor = cgroups.watch_over(groups)
         if janitor is not None:
             stack.enter_context(janitor)
         stack.callback(cgroups.unmake, groups)
         server, trouble = None, None
-        if boxed and warm:
+        if warm:
             server = Server(stage, max(1, jobs))
             stack.callback(server.end)
             trouble = server.await_ready()
@@ -227,12 +244,12 @@ def execute(job: Job, stage: Stage, limits: Limits | None = None, *, boxed: bool
 
 def try_box(stage: Stage, limits: Limits) -> None:
     """Start an empty box in the way a pool would; raises with the reason if that fails."""
-    stage = _insist_on_stage(stage)
+    stage = insist_on_stage(stage)
     _insist_on_box(stage)
     _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
-def _insist_on_stage(stage: Stage) -> Stage:
+def insist_on_stage(stage: Stage) -> Stage:
     """The stage with paths that hold in any working folder."""
     for place in (stage.hub, stage.data):
         if place is not None and not place.is_dir():

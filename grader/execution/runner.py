@@ -29,8 +29,6 @@ from grader.execution.capture import Capture
 from grader.execution.nouns import Job, Limits, Run, Status
 from grader.execution.places import Place
 
-_PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
-_GRACE = 10.0
 _LOOK = 0.25
 _NO_MEMORY = re.compile(r"MemoryError|(?:can't|cannot|not enough) .{0,20}memory|std::bad_alloc")
 _FINISH = "__import__('IPython').get_ipython().kernel.grader_finish()"
@@ -87,7 +85,8 @@ def execute(job: Job, place: Place) -> Run:
             place.fill(job.files)
         except (OSError, ValueError) as error:
             return Run("skipped", f"Its files could not be put beside the notebook: {error}", boxed=place.boxed)
-        asyncio.run(_perform(capture, story, place, notebooks.sequence(notebook, job.order)))
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:  # Windows' own kind can't do zmq
+            runner.run(_perform(capture, story, place, notebooks.sequence(notebook, job.order)))
         place.sample()
         place.kill()
         place.trace.drain()
@@ -101,7 +100,7 @@ def execute(job: Job, place: Place) -> Run:
 async def _perform(capture: Capture, story: Story, place: Place, cells: Sequence[int]) -> None:
     """The kernel's life, watched."""
     loop = asyncio.get_running_loop()
-    loop.add_reader(place.trace.read_end, place.trace.drain)
+    place.trace.follow(loop)
     watcher = asyncio.ensure_future(_watch(story, place))
     client = _client(place)
     try:
@@ -121,7 +120,7 @@ async def _perform(capture: Capture, story: Story, place: Place, cells: Sequence
         watcher.cancel()
         client.stop_channels()
         client.context.destroy(linger=0)
-        loop.remove_reader(place.trace.read_end)
+        place.trace.unfollow(loop)
         capture.settle()
 
 
@@ -163,11 +162,11 @@ async def _one_cell(task: asyncio.Future[Any], story: Story, place: Place, end: 
     if not done:
         story.timed_out.append(story.ran[-1])
         place.interrupt()
-        done, _ = await asyncio.wait({task}, timeout=_GRACE)
+        done, _ = await asyncio.wait({task}, timeout=place.limits.grace_seconds)
     if not done:
         story.ended_by = story.ended_by or "stuck"
         place.kill()
-        await asyncio.wait({task}, timeout=_GRACE)
+        await asyncio.wait({task}, timeout=place.limits.grace_seconds)
     if task.done():
         task.result()
 
@@ -175,7 +174,7 @@ async def _one_cell(task: asyncio.Future[Any], story: Story, place: Place, end: 
 async def _connect(client: Client, place: Place) -> None:
     """Start the kernel and wait until it answers on both channels."""
     end = time.monotonic() + place.limits.start_seconds
-    place.launch({**_PORTS, "ip": client.ip, "transport": "ipc", "key": client.session.key.decode(),
+    place.launch({**place.ports, "ip": place.address, "transport": place.transport, "key": client.session.key.decode(),
                   "signature_scheme": client.session.signature_scheme})  # fmt: skip
     await _until_listening(client, place, end)
     client.start_channels(stdin=False, hb=False, control=False)
@@ -205,17 +204,18 @@ async def _heard(client: Client, request: str) -> bool:
 
 async def _until_listening(client: Client, place: Place, end: float) -> None:
     """Only then is it safe to connect once and for all: the student can put a link where a socket was."""
-    for port in (_PORTS["shell_port"], _PORTS["iopub_port"]):
-        while not _listens(f"{client.ip}-{port}"):
+    for port in (place.ports["shell_port"], place.ports["iopub_port"]):
+        while not _listens(place, port):
             if place.poll() is not None or time.monotonic() >= end:
                 raise TimeoutError
             await asyncio.sleep(0.01)
 
 
-def _listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
+def _listens(place: Place, port: int) -> bool:
+    file = place.transport == "ipc"
+    with socket.socket(socket.AF_UNIX if file else socket.AF_INET) as probe:
         try:
-            probe.connect(path)
+            probe.connect(f"{place.address}-{port}" if file else (place.address, port))
         except OSError:
             return False
     return True
@@ -230,8 +230,8 @@ def _client(place: Place) -> Client:
     context.setsockopt(zmq.LINGER, 0)
     client = Client(context=context, session=Reader(key=os.urandom(32).hex().encode()))
     client.place = place
-    client.transport, client.ip = "ipc", f"{place.sockets}/s"
-    for name, number in _PORTS.items():
+    client.transport, client.ip = place.transport, place.address
+    for name, number in place.ports.items():
         setattr(client, name, number)
     return client
 

@@ -21,7 +21,7 @@ _NUMBER, _ARCH, _ARG0, _ARG1, _ARG2 = 0, 4, 16, 24, 32
 _COMMON = (
     425, 426, 427,  # io_uring_setup, io_uring_enter, io_uring_register
     428, 429, 430, 431, 432, 433, 442,  # open_tree, move_mount, fsopen, fsconfig, fsmount, fspick, mount_setattr
-    438, 440,  # pidfd_getfd, process_madvise
+    438, 440, 447,  # pidfd_getfd, process_madvise, memfd_secret
 )  # fmt: skip
 _X86_64 = (
     101, 310, 311, 312,  # ptrace, process_vm_readv, process_vm_writev, kcmp
@@ -31,10 +31,11 @@ _X86_64 = (
     163, 167, 168, 179, 303, 304,  # acct, swapon, swapoff, quotactl, name_to_handle_at, open_by_handle_at
     103, 135, 154, 172, 173, 278, 212,  # syslog, personality, modify_ldt, iopl, ioperm, vmsplice, lookup_dcookie
     164, 227, 159, 170, 171,  # settimeofday, clock_settime, adjtimex, sethostname, setdomainname
+    29, 64, 68, 319,  # shmget, semget, msgget, memfd_create: memory that belongs to no process and no folder
 )  # fmt: skip
 _AARCH64 = (
     117, 270, 271, 272, 40, 39, 41, 51, 97, 268, 280, 241, 282, 217, 218, 219, 105, 273, 106, 104, 294, 142,
-    89, 224, 225, 60, 264, 265, 116, 92, 75, 18, 170, 112, 171, 161, 162,
+    89, 224, 225, 60, 264, 265, 116, 92, 75, 18, 170, 112, 171, 161, 162, 194, 190, 186, 279,
 )  # fmt: skip
 # architecture -> (audit number, socket, clone, ioctl, denied)
 _TABLES = {

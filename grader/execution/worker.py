@@ -23,7 +23,7 @@ from grader.execution.cgroups import Cgroup
 from grader.execution.coldness import why_cold
 from grader.execution.descend import descend
 from grader.execution.nouns import Job, Limits, Run, Stage
-from grader.execution.places import BoxPlace, OpenPlace, Place
+from grader.execution.places import BoxPlace, Place
 from grader.execution.warm import WarmPlace
 
 _PR_SET_PDEATHSIG = 1
@@ -82,8 +82,6 @@ class Worker:
         return execute(job, self._place(job))
 
     def _place(self, job: Job) -> Place:
-        if not self._boxed:
-            return OpenPlace(self._stage, self._limits)
         assert self._bwrap is not None
         name = f"box-{os.getpid()}-{next(self._numbers)}"
         cgroup = Cgroup(self._groups, name, self._limits) if self._groups else None

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from grader.model.assignment import ExpectedRanges
+from grader.model.attempts import AttemptChange
 from grader.model.base import Frozen, Role
 from grader.model.evidence import Execution
 from grader.model.finding import Finding
@@ -97,6 +98,8 @@ class StudentEntry(Frozen):
     """How the run went, and how long it took."""
     flags: tuple[Flag, ...] = ()
     """All flags, the submission's own included or not (shown once)."""
+    change: AttemptChange | None = None
+    """What changed since the attempt before."""
     has_page: bool = True
     """False where no page was written for this participant."""
 

@@ -14,6 +14,7 @@ from grader.feedback.plots import Meter, histogram, meter
 from grader.feedback.text import clip
 from grader.feedback.view import page_name
 from grader.feedback.words import Mark
+from grader.model.attempts import AttemptChange
 from grader.model.evidence import Execution
 from grader.model.finding import Verdict
 from grader.model.rubric import Criterion
@@ -96,6 +97,18 @@ class SectionColumn:
 
 
 @dataclass(frozen=True)
+class Again:
+    """Somebody who handed in once more, and what changed."""
+
+    row: Row
+    attempt: str
+    cells: str
+    sections: str
+    verdicts: str
+    points: str
+
+
+@dataclass(frozen=True)
 class OverviewView:
     """All of the overview."""
 
@@ -113,6 +126,7 @@ class OverviewView:
     missed_checks: tuple[Missed, ...]
     missed_criteria: tuple[Missed, ...]
     times: tuple[tuple[str, str], ...]
+    again: tuple[Again, ...]
     similar: tuple[tuple[Row, Row, str, str], ...] | None
     notes: tuple[str, ...]
 
@@ -135,6 +149,9 @@ def overview_view(data: OverviewInput) -> OverviewView:
         missed_checks=_missed_checks(data),
         missed_criteria=_missed_criteria(data),
         times=tuple(_times(data)),
+        again=tuple(
+            again_of(data, row, entry.change) for entry, row in zip(data.students, rows, strict=True) if entry.change
+        ),
         similar=None if data.similar is None else tuple(_similar(data, data.similar, rows)),
         notes=tuple(clip(note, 400) for note in data.notes),
     )
@@ -282,6 +299,23 @@ def _times(data: OverviewInput) -> Iterable[tuple[str, str]]:
     memory = [entry.execution.peak_memory_mb for entry in data.students if entry.execution.peak_memory_mb]
     if memory:
         yield "Most memory", f"{max(memory):,.0f} MB"
+
+
+def again_of(data: OverviewInput, row: Row, change: AttemptChange) -> Again:
+    """What changed, for people."""
+    titles = {section.id: section.title for section in data.rubric.sections}
+    kinds = Counter(cell.kind for cell in change.cells)
+    changed = [cell.cell for cell in change.cells if cell.kind != "removed"]
+    where = f" (cells {', '.join(map(str, changed[:8]))}{', ...' if len(changed) > 8 else ''})" if changed else ""
+    return Again(
+        row=row,
+        attempt=f"{change.attempt}, after {change.before}",
+        cells=", ".join(f"{count} {kind}" for kind, count in kinds.items()) + where,
+        sections=clip("; ".join(titles.get(name, name) for name in change.sections), 300),
+        verdicts=clip("; ".join(f"{one.check}: {one.before} to {one.after}" for one in change.verdicts), 300),
+        points=clip("; ".join(f"{one.criterion}: {one.before} to {one.after}" for one in change.points), 300)
+        + (" (another rubric then)" if change.other_rubric else ""),
+    )
 
 
 def _similar(

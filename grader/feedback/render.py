@@ -49,6 +49,11 @@ def class_overview(data: OverviewInput) -> str:
     )
 
 
+def base_style() -> str:
+    """Colours and type that all our pages share."""
+    return _source("base.css")
+
+
 def _render(name: str, *, styles: tuple[str, ...], **values: object) -> str:
     style = "".join(_source(file) for file in styles)
     trusted = Markup(style)

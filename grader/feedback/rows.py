@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from grader.feedback.inputs import OverviewInput, StudentEntry
 from grader.feedback.text import clean
+from grader.model.spreadsheet import guarded
 
 Cell = str | float | int | bool | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\n", "\r", "＝", "＋", "－", "＠", "|", "%")
 
 
 def overview_rows(data: OverviewInput) -> list[dict[str, Cell]]:
@@ -62,9 +62,9 @@ def _number(value: Decimal | None) -> float | None:
 
 
 def _guarded(row: dict[str, Cell]) -> dict[str, Cell]:
-    return {name: _guard(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: guard(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _guard(text: str) -> str:
-    text = clean(text)
-    return f"'{text}" if text.lstrip(" \u00a0\u200b\ufeff").startswith(_FORMULA) else text
+def guard(text: str) -> str:
+    """A cell that no spreadsheet runs as a formula."""
+    return guarded(clean(text))

@@ -13,6 +13,9 @@ from grader.errors import ExportError
 from grader.intake.limits import IntakeLimits
 from grader.intake.unzip import RefusedError, entry_name, open_zip, read_entry
 
+READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+"""No links, no waiting at a pipe; Windows knows neither, but would translate line ends."""
+
 
 class Entry(Protocol):
     """One file of an export: a name with `/` between parts."""
@@ -35,7 +38,7 @@ class DiskEntry:
     def read(self, limits: IntakeLimits, left: int) -> bytes:
         """Only of regular files that no link leads to."""
         try:
-            with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+            with os.fdopen(os.open(self.path, READ), "rb") as stream:
                 if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                     raise RefusedError("it is a link or device, not a file")
                 data = stream.read(min(left, limits.file_bytes) + 1)

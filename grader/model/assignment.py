@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
+from grader.model.attempts import AttemptPolicy
 from grader.model.base import Artefact, Frozen, Points, Role
 from grader.model.memo import MemoAids
 from grader.model.moodle_dates import at_wall, exists
@@ -47,6 +48,8 @@ class Extension(Frozen):
 
     who: str
     """Participant number, e-mail address, ID number, or the team's name."""
+    also: tuple[str, ...] = ()
+    """What else the roster knows this person by."""
     until: datetime
     """On the clock of the assignment's time zone, unless it names another."""
     why: str = ""
@@ -91,6 +94,8 @@ class ModelFacts(Frozen):
 class StageAliases(Frozen):
     """Other names that mean what the stage holds."""
 
+    of: str | None = None
+    """The assignment whose stage (and names for it) this one shares; null: it has its own, or none."""
     hub_aliases: dict[str, str] = {}
     dataset_aliases: tuple[str, ...] = ()
     path_aliases: tuple[str, ...] = ()
@@ -133,6 +138,8 @@ class Assignment(Artefact):
     """Time zone of the teacher who downloads the worksheet, where it is another."""
     extensions: tuple[Extension, ...] = ()
     late: LatePolicy = LatePolicy()
+    attempts: AttemptPolicy = "last"
+    """Which of several hand-ins counts: `last`, `first`, or `best` of those before the cut-off."""
     models: dict[Role, ModelFacts] = {}
     stage: StageAliases = StageAliases()
     classes: int | None = None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from grader.model.attempts import AttemptChange
 from grader.model.base import SCHEMA, Frozen, Points
 from grader.model.evidence import ExecutionStatus, Mode
 from grader.model.finding import Citation, Source, Verdict
@@ -36,6 +37,16 @@ class ResultSubmission(Frozen):
     """When it was handed in, to the minute, where that is known."""
     due: datetime | None = None
     """When it was due for this person, extensions included."""
+
+
+class ResultAttempts(Frozen):
+    """Several hand-ins."""
+
+    counting: int | None
+    """The one that these results are about; null where nothing was handed in."""
+    handed_in: int
+    change: AttemptChange | None = None
+    """What changed since the one before."""
 
 
 class ResultExecution(Frozen):
@@ -98,6 +109,7 @@ class Result(Frozen):
     participant: ResultParticipant
     status: Literal["graded", "needs_review", "no_submission", "unreadable"]
     submission: ResultSubmission
+    attempts: ResultAttempts = ResultAttempts(counting=None, handed_in=0)
     execution: ResultExecution
     findings: dict[str, ResultFinding]
     sections: tuple[ResultSection, ...]

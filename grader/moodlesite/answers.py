@@ -11,6 +11,8 @@ from grader.errors import MoodleSiteError
 from grader.model.base import Frozen
 
 T = TypeVar("T")
+Mark = tuple[int, int, int]
+"""Of an attempt: its id, its number, when it was changed last."""
 
 
 class FunctionName(Frozen):
@@ -67,6 +69,8 @@ class AssignmentInfo(Frozen):
     blindmarking: bool = False
     revealidentities: bool = False
     markingworkflow: bool = False
+    gradepenalty: bool = False
+    """Moodle itself deducts points for lateness."""
     configs: tuple[PluginSetting, ...] = ()
 
     def gives(self, plugin: str) -> bool:
@@ -147,6 +151,11 @@ class SubmissionRow(Frozen):
     timemodified: int
     plugins: tuple[Plugin, ...] = ()
 
+    @property
+    def mark(self) -> Mark:
+        """Changes when somebody hands in again."""
+        return self.id, self.attemptnumber, self.timemodified
+
     def plugin(self, kind: str) -> Plugin:
         """That plugin, or an empty one."""
         return next((one for one in self.plugins if one.type == kind), Plugin(type=kind))
@@ -194,10 +203,24 @@ class Feedback(Frozen):
         return next((one for one in self.plugins if one.type == kind), Plugin(type=kind))
 
 
+class LastAttempt(Frozen):
+    """`lastattempt` of `mod_assign_get_submission_status`."""
+
+    submission: SubmissionRow | None = None
+    teamsubmission: SubmissionRow | None = None
+
+
 class StatusAnswer(Frozen):
     """`mod_assign_get_submission_status`."""
 
     feedback: Feedback | None = None
+    lastattempt: LastAttempt = LastAttempt()
+
+    @property
+    def mark(self) -> Mark | None:
+        """Which attempt is the latest now: the team's, where there is one."""
+        last = self.lastattempt.teamsubmission or self.lastattempt.submission
+        return last.mark if last else None
 
 
 class GradeItem(Frozen):

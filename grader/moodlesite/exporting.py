@@ -13,7 +13,7 @@ from decimal import Decimal
 from grader.model.base import Frozen
 from grader.model.moodle_names import folder_name
 from grader.moodlesite.answers import FileInfo, Person, SubmissionRow
-from grader.moodlesite.reading import Snapshot
+from grader.moodlesite.reading import DueDates, Snapshot
 
 DEFAULT_GROUP = "Default group"
 STATES = {"submitted": "Submitted for grading", "draft": "Draft (not submitted)", "reopened": "Reopened"}
@@ -72,8 +72,13 @@ def group_names(snapshot: Snapshot) -> dict[int, str]:
     }
 
 
-def worksheet_bytes(snapshot: Snapshot, dues: Mapping[int, int], comments: Mapping[int, str]) -> bytes:
-    """The worksheet as Moodle would write it in English, but with exact times; `dues` by submission id."""
+def worksheet_bytes(snapshot: Snapshot, dues: Mapping[int, DueDates], comments: Mapping[int, str]) -> bytes:
+    """The worksheet as Moodle would write it in English, but with exact times; `dues` by submission id.
+
+    As there, due dates have a column only where somebody has one of their own.
+    """
+    common = snapshot.assignment.info.duedate
+    overridden = any(due.own != common for due in dues.values())
     teams, blind = snapshot.assignment.info.teamsubmission, snapshot.assignment.info.blind
     handed_in = {row.groupid if teams else row.userid: row for row in snapshot.submissions}
     groups = group_names(snapshot)
@@ -88,7 +93,10 @@ def worksheet_bytes(snapshot: Snapshot, dues: Mapping[int, int], comments: Mappi
                 "ID number": person.idnumber or "",
                 "Email address": person.email or "",
             }
-        cells["Status"] = status_text(row, dues.get(row.id, 0) if row else 0, extension)
+        due = dues.get(row.id, DueDates(common)) if row else DueDates(common)
+        cells["Status"] = status_text(row, due.in_force, extension)
+        if overridden:
+            cells["Due date"] = f"@{due.own}" if due.own else "-"
         if teams:
             cells["Group"] = groups.get(person.groupid, DEFAULT_GROUP)
         rows.append(cells | _grade_cells(snapshot, person, row, comments.get(person.id, "")))

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from grader.errors import ConnectionLostError, MoodleSiteError
 from grader.model.base import Frozen
-from grader.moodlesite.answers import FileInfo, GradeItem, GradeRow, StatusAnswer, read_as
+from grader.moodlesite.answers import FileInfo, GradeItem, GradeRow, Mark, StatusAnswer, read_as
 from grader.moodlesite.client import Site
 from grader.moodlesite.exporting import plain_text
 from grader.moodlesite.reading import GRADEBOOK, QUIET, Assignment
@@ -23,6 +23,7 @@ from grader.moodlesite.reading import GRADEBOOK, QUIET, Assignment
 PLACES = Decimal("0.00001")
 """Moodle keeps five decimals."""
 TRIES = 3
+AGAIN = "has handed in again since the pull: pull, grade and release again"
 
 
 class Wanted(Frozen):
@@ -35,11 +36,16 @@ class Wanted(Frozen):
     comment: str
     page: bytes | None = Field(default=None, repr=False)
     page_name: str = "feedback.html"
+    mark: Mark | None = None
+    """The attempt that was graded; null where nothing was handed in."""
+    content: str = ""
+    """The release's own hash of what it says to this student; empty: the page's bytes count."""
 
     @property
     def digest(self) -> str:
-        """Changes when anything of it changes."""
-        parts = [str(self.grade), self.comment, self.page_name, hashlib.sha256(self.page or b"").hexdigest()]
+        """Changes when anything of it changes for this student; new figures of the class on the page are no change."""
+        content = self.content or hashlib.sha256(self.page or b"").hexdigest()
+        parts = [str(self.grade), self.comment, self.page_name, str(self.page is None), content]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -47,6 +53,8 @@ class Held(Frozen):
     """What Moodle holds for one student now."""
 
     grade: Decimal | None = None
+    mark: Mark | None = None
+    """The latest attempt; null where there is none."""
     changed_at: int = 0
     """When the grade's record was written last; 0: there is none."""
     grader: int = 0
@@ -100,6 +108,7 @@ def read_held(site: Site, assignment: Assignment, userid: int, grade: GradeRow |
             grade=grade.points if grade else None,
             changed_at=grade.timemodified if grade else 0,
             grader=grade.grader if grade else 0,
+            mark=answer.mark,
             shown=shown,
             locked=locked,
         )
@@ -108,6 +117,7 @@ def read_held(site: Site, assignment: Assignment, userid: int, grade: GradeRow |
         grade=record.points if record else None,
         changed_at=record.timemodified if record else 0,
         grader=record.grader if record else 0,
+        mark=answer.mark,
         comment=item.feedback if item and item.feedback else None,
         comment_shown=answer.feedback.plugin("comments").text,
         files=answer.feedback.plugin("file").files,
@@ -186,7 +196,11 @@ def decide(
 
     if ours is not None and ours.digest == wanted.digest and ours.changed_at == held.changed_at:
         return step("unchanged")
-    found = differences(site, wanted, held)
+    # Sent, and the answer never came: something was written since, so it is most likely ours.
+    sent = ours is not None and ours.digest == wanted.digest and ours.changed_at is None
+    if wanted.mark and held.mark and wanted.mark != held.mark:
+        return step("skip", AGAIN)
+    found = differences(site, wanted, held, just_given=sent and ours is not None and held.changed_at != ours.before)
     if not found and held.shown:
         return step("unchanged")
     if held.locked and "grade" in found:

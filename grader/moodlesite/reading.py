@@ -183,8 +183,22 @@ def _listed(site: Site, function: str, key: str, assignment: int, *, optional: b
     return [row for one in answer.get("assignments", ()) if one.get("assignmentid") == assignment for row in one[key]]
 
 
-def due_of(site: Site, snapshot: Snapshot, row: SubmissionRow) -> int:
-    """When this was due, in seconds since 1970; 0 for never. Own dates and extensions included."""
+@dataclass(frozen=True)
+class DueDates:
+    """When something was due, in seconds since 1970; 0 for never."""
+
+    own: int
+    """By the assignment, or by an override for this student or group."""
+    extension: int = 0
+
+    @property
+    def in_force(self) -> int:
+        """An extension only ever gives more time."""
+        return max(self.own, self.extension) if self.own else 0
+
+
+def due_of(site: Site, snapshot: Snapshot, row: SubmissionRow) -> DueDates:
+    """The dates of one submission; of a team those of one member."""
     userid = row.userid or next((person.id for person in snapshot.people if person.groupid == row.groupid), 0)
     what = "mod_assign_get_participant"
     own = snapshot.assignment.info.duedate
@@ -193,4 +207,4 @@ def due_of(site: Site, snapshot: Snapshot, row: SubmissionRow) -> int:
         answer = site.read(what, assignid=number, userid=userid, embeduser=False)
         own = read_as(Due, answer, what).duedate or 0
     extended = snapshot.flags[userid].extensionduedate if userid in snapshot.flags else 0
-    return max(own, extended) if own else 0
+    return DueDates(own, extended)

@@ -35,6 +35,11 @@ class PulledSubmission(Frozen):
     sha256: str | None = None
     """Over the files, as `results.json` has it: what was graded is what was pulled."""
 
+    @property
+    def mark(self) -> tuple[int, int, int]:
+        """As the site tells it of an attempt."""
+        return self.id, self.attempt, self.modified
+
 
 class PulledPerson(Frozen):
     """One participant."""

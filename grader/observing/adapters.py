@@ -116,6 +116,10 @@ class Heads:
     names: set[str] = field(default_factory=set)
     """Names of the head's parameters in the whole model, without what PEFT puts around them."""
 
+    def holds(self, sha256: str | None) -> bool:
+        """These are the trained values of the head, whatever they are called in the file."""
+        return sha256 in self.after - self.before
+
     def judge(self, hashes: Iterable[str | None]) -> bool | None:
         """True: trained values are among these. False: only those from before training. Null: not known."""
         given = {item for item in hashes if item}
@@ -212,7 +216,7 @@ def _observe_file(
     file: SavedFile, save: Record | None, story: Story, assignment: Assignment, heads: Mapping[Role, Heads]
 ) -> Iterator[Observation]:
     role = story.role(save.number("model")) if save is not None else None
-    role = role or _role((tensor.name for tensor in file.tensors), file.config, assignment)
+    role = role or _role((tensor.name for tensor in file.tensors), file.config, assignment) or _by_values(file, heads)
     if role is None:
         return
     about = _about(file, save, story, role)
@@ -220,19 +224,32 @@ def _observe_file(
         yield Saved(**about, path=file.path, format="state_dict", needs_hand_work=file.config is None)
         return
     facts = assignment.models[role]
-    head = [tensor for tensor in file.tensors if _is_head(tensor.name, facts.head, heads[role])]
+    values = heads[role] if file.origin == "dry_run" else Heads()
+    head = [item for item in file.tensors if _is_head(item.name, facts.head, values) or values.holds(item.sha256)]
     trained = [tensor for tensor in head if "original_module" not in tensor.name]
     lora_b = [tensor for tensor in file.tensors if ".lora_B" in tensor.name]
     zero = all(tensor.zero for tensor in lora_b) if lora_b else None
-    claims = heads[role] if file.origin == "dry_run" else Heads()
+    alone = not any("layers." in tensor.name for tensor in file.tensors)
     yield Saved(
         **about,
         path=file.path,
-        format="adapter" if any(".lora_" in tensor.name for tensor in file.tensors) else "full",
+        format="adapter"
+        if any(".lora_" in tensor.name for tensor in file.tensors)
+        else "state_dict"
+        if alone
+        else "full",
         head=bool(head),
-        head_trained=claims.judge(tensor.sha256 for tensor in trained) if head else None,
+        head_trained=values.judge(tensor.sha256 for tensor in trained) if head else None,
         adapter_zero=zero,
+        needs_hand_work=alone,
     )
+
+
+def _by_values(file: SavedFile, heads: Mapping[Role, Heads]) -> Role | None:
+    """The model whose trained head lies in a file of other names (`save_file(net.out.state_dict())`)."""
+    if file.origin != "dry_run":
+        return None
+    return next((role for role, head in heads.items() if any(head.holds(item.sha256) for item in file.tensors)), None)
 
 
 def _about(file: SavedFile, save: Record | None, story: Story, role: Role) -> dict[str, Any]:

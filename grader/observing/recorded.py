@@ -17,7 +17,7 @@ from grader.observing.notebook import Cell, Output, clean, read_cells
 from grader.observing.recorded_dicts import dict_numbers, parse
 from grader.observing.recorded_facts import facts_of_output, trainables
 from grader.observing.recorded_grids import Grid, blocks, html_grids, html_text
-from grader.observing.recorded_labels import NOTHING, Hints, merged, read
+from grader.observing.recorded_labels import NOTHING, Hints, is_tier, merged, read
 from grader.observing.recorded_lines import line_numbers
 from grader.observing.recorded_prints import Templates
 from grader.observing.recorded_scope import Headings, Scope, f1_average, far_hints, tells_runs_apart
@@ -28,6 +28,13 @@ from grader.observing.source_cells import parse as parse_code
 
 _F1_CODE = re.compile(r"f1", re.IGNORECASE)
 _OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
+_F1_BY_CLASS = re.compile(
+    r"f1_score\([^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4}average\s?=\s?None|classification_report\(|f1-score|"
+    r"fscore_support\([^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4}average\s?=\s?None"
+)
+_OTHER_BY_CLASS = re.compile(
+    r"(?:accuracy|precision|recall|jaccard)_score\([^()]{0,200}average\s?=\s?None|\[['\"](?:recall|precision)['\"]\]"
+)
 _LABEL_END = re.compile(r"(?<![A-Za-z])\d|[:{]")
 MAX_NUMBERS = 6_000
 MAX_OF_CELL = 20_000
@@ -40,6 +47,7 @@ def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observa
     cells = read_cells(evidence.notebook)
     live = cell_hints(cells, assignment)
     average = f1_average(cells)
+    by_class = f1_by_class(cells)
     headings = Headings()
     numbers: list[Number] = []
     facts: list[Observation] = []
@@ -53,7 +61,7 @@ def observe_outputs(evidence: Evidence, assignment: Assignment) -> tuple[Observa
             facts.extend(facts_of_output(cell, output, far))
         only_f1 = bool(_F1_CODE.search(cell.source)) and not _OTHER_CODE.search(cell.source)
         found = islice(_cell_numbers(cell, far), MAX_OF_CELL)
-        numbers.extend(_bounded(_settled(item, average, only_f1) for item in found))
+        numbers.extend(_bounded(_settled(item, average, only_f1, by_class) for item in found))
     kept = tuple(_bounded(numbers[:MAX_NUMBERS]))
     memo = _memo_numbers(cells, evidence.memo_text)
     return (*facts, *trainables(list(kept)), *tier_tables((*kept, *memo), cells), *kept)
@@ -140,12 +148,19 @@ def _series_name(text: str) -> Hints:
     return read(last[6:].rpartition(", dtype")[0])
 
 
-def _settled(number: Number, average: str | None, only_f1: bool) -> Number:
+def f1_by_class(cells: Iterable[Cell]) -> bool:
+    """What the code computes class by class is F1, and nothing else: so that is what a breakdown by tier shows."""
+    code = "\n".join(cell.source for cell in cells if cell.kind == "code")
+    return bool(_F1_BY_CLASS.search(code)) and not _OTHER_BY_CLASS.search(code)
+
+
+def _settled(number: Number, average: str | None, only_f1: bool, by_class: bool) -> Number:
     """What the code settles: a bare F1 is the average that all code asks for; a share by class is the F1 it is about."""
     if number.metric == "f1" and number.subject is None and average:
         return number.model_copy(update={"metric": f"{average}_f1"})
-    by_class = number.subject and number.model and 0 <= number.value <= 1 and "." in number.text
-    if only_f1 and number.metric is None and by_class and number.unit in ("", "share"):
+    shared = number.subject and number.model and 0 <= number.value <= 1 and "." in number.text
+    known = only_f1 or (by_class and is_tier(number.subject or ""))
+    if known and number.metric is None and shared and number.unit in ("", "share"):
         return number.model_copy(update={"metric": "f1", "unit": "share"})
     return number
 

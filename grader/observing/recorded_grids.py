@@ -273,7 +273,9 @@ def _row(line: str, head: list[_Cell]) -> tuple[str, ...] | None:
     cells = _cells(line)
     if len(cells) < len(head):
         cells = _split_numbers(cells)
-    if not any(whole(cell.text) for cell in cells) or any(_LABELLED.search(cell.text) for cell in cells):
+    labelled = len(cells) == len(head) + 1 and all(whole(cell.text) for cell in cells[1:])
+    told = cells[1:] if labelled else cells  # a row's own label may be a range: `rare: 4-27`, `common (>=500)`
+    if not any(whole(cell.text) for cell in cells) or any(_LABELLED.search(cell.text) for cell in told):
         return None
     if len(cells) == len(head):
         first_is_label = not whole(cells[0].text) or cells[-1].end - head[-1].end < 12

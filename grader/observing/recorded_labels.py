@@ -27,8 +27,14 @@ _SETTING = re.compile(r"\b(?:lora[ _])?(?:r|rank|alpha|lr|epochs?|bs|seed)\s?=\s
 _WEIGHTED_LOSS = re.compile(r"\bweighted (?:ce |cross entropy )?loss\b(?! \d)")
 _SPACES = re.compile(r"\s+")
 
-ENCODER = re.compile(r"\b(?:encoders?|enc|modern ?bert\w*|answerdotai|\w{0,8}bert(?: base)?|bidirectional|mbert)\b")
-DECODER = re.compile(r"\b(?:decoders?|dec|qwen[\d.]*\w*|causal(?: lm)?|gpt\d?|llama\w*)\b")
+ENCODER = re.compile(
+    r"\b(?:encoders?|enc|modern ?bert\w*|answerdotai|\w{0,8}bert(?: base)?|bidirectional|mbert|encodeurs?|codificador\w*|"
+    r"codificatore|энкодер\w*|кодировщик\w*)\b|编码器|エンコーダ|인코더"
+)
+DECODER = re.compile(
+    r"\b(?:decoders?|dec|qwen[\d.]*\w*|causal(?: lm)?|gpt\d?|llama\w*|d[eé]codeurs?|decodificador\w*|decodificatore|"
+    r"декодер\w*)\b|解码器|デコーダ|디코더"
+)
 _WEIGHTED_AVERAGE = re.compile(r"\bweighted (?:avg|average|mean)\b|\b(?:avg|average) weighted\b")
 _WEIGHTED_SCORE = re.compile(
     r"\bweighted (?:f ?1|f score|precision|recall)\b|\b(?:f ?1|precision|recall)(?: score)? weighted\b"
@@ -40,7 +46,7 @@ _PLAIN = re.compile(
 )
 _WEIGHTED = re.compile(
     r"\b(?:weighted|class weight\w*|with (?:class )?weights?|w (?:class )?weights?|weights|weighting|reweighted|"
-    r"cw|sqrt inv\w*|inv\w* sqrt|balanced loss|wtd|wt)\b"
+    r"cw|sqrt inv\w*|inv\w* sqrt|balanced loss|wtd|wt|gewichtet\w*|pond[ée]r[ée]e?s?|ponderad[oa]s?|pesat[oi]|взвешен\w*)\b|加权"
 )
 _BASELINE = re.compile(
     r"\b(?:baseline|full (?:ft|fine ?tun\w*|finetun\w*)|fullft|week ?[12]|wk ?[12]|w[12]|majority|random(?: guess\w*| chance)?|"

@@ -24,7 +24,8 @@ _WORD = re.compile(r"[A-Za-z]{2,30}")
 
 _DIGIT = re.compile(r"[0-9]")
 _MASK = re.compile(
-    r"qwen[ /_]?\d(?:\.\d)?(?:[-_ ]\d(?:\.\d)?b)?|week[ _-]?\d\b|\bf[ -]1\b(?=[ :=_-])|\btop[- ]?\d\b|\b[CGTP]PU ?\d\b|"
+    r"qwen[ /_]?\d(?:\.\d)?(?:[-_ ]\d(?:\.\d)?b)?(?!\.?\d|\s?(?:ms|%))|"
+    r"week[ _-]?\d\b|\bf[ -]1\b(?=[ :=_-])|\btop[- ]?\d\b|\b[CGTP]PU ?\d\b|"
     r"\bt4\b|\ba100\b|\b(?:cell|figure|table|section|part|task|question|q)[ _]\d{1,2}\b",
     re.IGNORECASE,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from grader.observing.notebook import Cell
-from grader.observing.recorded_labels import NOTHING, Hints, merged, normal, read, read_code
+from grader.observing.recorded_labels import DECODER, ENCODER, NOTHING, Hints, merged, normal, read, read_code
 from grader.observing.recorded_prints import Templates
 from grader.observing.recorded_words import GENERIC
 
@@ -19,6 +19,7 @@ _HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.{1,300})$|^\s{0,3}(?:\*\*|__)(.{1,2
 _DECORATED = re.compile(r"^\s*[=\-#*~_>━─═█■●▶]{2,}")
 BOLD_LEVEL = 7
 ANNOUNCEMENT = 80
+TIER_LABEL = 40
 """A longer line than this does not announce what the lines below measure."""
 
 
@@ -121,6 +122,9 @@ _BEFORE_NUMBER = re.compile(r"^\s*(?P<label>[^:=|]{1,80}?)\s*(?::|=|\||\s{2,}|\s
 
 def subject_of(line: str, own: Hints) -> str | None:
     """The tier or class that a line begins with (`Rare (<28): encoder 0.05`); labels that mean something else are none."""
+    tier = _tier_before_model(line)
+    if tier:
+        return tier
     match = _BEFORE_NUMBER.match(line)
     label = label_text(match["label"]) if match else ""
     if len(label) < 2 or (not any(char.isalpha() for char in label) and not own.tier):
@@ -129,6 +133,15 @@ def subject_of(line: str, own: Hints) -> str | None:
     if said.tier:
         return label
     return None if said != NOTHING or GENERIC.fullmatch(normal(label)) else label
+
+
+def _tier_before_model(line: str) -> str | None:
+    """`rare (4-27) encoder 0.01`: what stands before the first model's name is a tier."""
+    low = line.lower()
+    places = [match.start() for pattern in (ENCODER, DECODER) if (match := pattern.search(low))]
+    label = label_text(line[: min(places)]) if places else ""
+    said = read(label) if 2 <= len(label) <= TIER_LABEL else NOTHING
+    return label if said.tier and said.metric in (None, "support") and said.run is None else None
 
 
 def tells_runs_apart(labels: Iterable[str], *, summary: bool) -> bool:

@@ -13,6 +13,7 @@ from grader.model.base import Role
 from grader.model.observation import Number, TierTable
 from grader.observing.notebook import Cell
 from grader.observing.recorded_labels import has_range, is_tier
+from grader.observing.recorded_words import TIER_WORD
 
 F1_METRICS = frozenset({"f1", "macro_f1", "weighted_f1", "micro_f1"})
 TIERS = 2
@@ -78,8 +79,12 @@ def _table(
 def tiers_defined(cells: Sequence[Cell]) -> bool:
     """Code or text anywhere says by which counts tiers are drawn."""
     for cell in cells:
-        if cell.kind == "code" and _TIER_WORDS.search(cell.source) and _DEFINES.search(cell.source):
+        if cell.kind == "code" and _speaks_of_tiers(cell.source) and _DEFINES.search(cell.source):
             return True
         if _DEFINED_TEXT.search(cell.source) or any(_DEFINED_TEXT.search(item.text[:5_000]) for item in cell.outputs):
             return True
     return False
+
+
+def _speaks_of_tiers(code: str) -> bool:
+    return bool(_TIER_WORDS.search(code) or TIER_WORD.search(code[:20_000].lower()))

@@ -173,7 +173,8 @@ def _metric_of_unit(token: Token, metric: str | None) -> str | None:
     if token.unit == "毫秒" or re.match(r"ms|mil+i?s", token.unit, re.IGNORECASE):
         if metric == "latency_tail_ms":
             return metric
-        return "batch_latency_ms" if token.per == "batch" or metric == "batch_latency_ms" else "latency_ms"
+        by_batch = token.per == "batch" or (metric == "batch_latency_ms" and token.per != "example")
+        return "batch_latency_ms" if by_batch else "latency_ms"
     if token.unit in ("s", "sec", "secs", "seconds", "second"):
         if token.per in ("example", "batch"):
             return "latency_ms" if token.per == "example" else "batch_latency_ms"

@@ -13,6 +13,7 @@ from grader.observing.source_values import (
     MASK,
     UNKNOWN,
     Bound,
+    Class,
     Env,
     Function,
     Instance,
@@ -42,6 +43,8 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Value, Value], bool]] = {
     ast.GtE: operator.ge, ast.Is: operator.is_, ast.IsNot: operator.is_not,
     ast.In: lambda left, right: left in right, ast.NotIn: lambda left, right: left not in right,
 }  # fmt: skip
+_SAME_NUMBERS = frozenset({"values", "array", "T", "data", "iloc", "loc", "flat"})
+"""What a Series or a tensor is read through without a call."""
 _COUNTS_NAME = re.compile(r"(?:^|_)(?:counts?|freqs?|frequenc(?:y|ies))$", re.IGNORECASE)
 
 
@@ -103,7 +106,8 @@ class Evaluator:
 
     def _attribute(self, node: ast.Attribute, env: Env) -> Value:
         base = self.value(node.value, env)
-        return base if isinstance(base, Output) else self.attribute(base, node.attr)
+        same = isinstance(base, Output) or (isinstance(base, Power) and node.attr in _SAME_NUMBERS)
+        return base if same else self.attribute(base, node.attr)
 
     def attribute(self, base: Value, name: str) -> Value:
         """`base.name`."""
@@ -115,6 +119,8 @@ class Evaluator:
             return (base.side if name == "padding_side" else base.checkpoint) or UNKNOWN
         if isinstance(base, Instance | Trainer):
             return self._of_object(base, name)
+        if isinstance(base, Class) and not isinstance(found := base.find(name), Function | None):
+            return found
         if isinstance(base, Bound) and base.name == "super":
             return Bound(base.owner, f"super.{name}")
         if isinstance(base, Power):

@@ -20,6 +20,7 @@ from grader.observing.source_values import (
     UNKNOWN,
     Arguments,
     Bound,
+    Class,
     Collator,
     Env,
     Function,
@@ -30,6 +31,7 @@ from grader.observing.source_values import (
     Model,
     Output,
     Partial,
+    Parts,
     Power,
     Scaler,
     Tokenizer,
@@ -93,6 +95,8 @@ class Library(ModelCalls):
             return Collator(pads) if isinstance(pads, Tokenizer) else UNKNOWN
         if name == "DataLoader":
             self._collates(kwargs.get("collate_fn"), None)
+        if "optim" in function.path or name.startswith(("Adam", "SGD")):
+            self._optimizes(args, kwargs)
         if name not in HARMLESS and not function.path.startswith(HARMLESS_MODULES):
             self.handed_over(args, kwargs)
         return numeric_call(function, args, kwargs)
@@ -122,7 +126,11 @@ class Library(ModelCalls):
         if name in ("unwrap_model", "prepare_model") and args:
             return args[0]
         if name == "from_pretrained":
-            return UNKNOWN
+            return (
+                self._load(owner.library_base().rpartition(".")[2], args, kwargs)
+                if isinstance(owner, Class)
+                else UNKNOWN
+            )
         if name not in HARMLESS_METHODS:
             self.handed_over(args, kwargs)
         return numeric_method(owner, name, args)
@@ -161,6 +169,12 @@ class Library(ModelCalls):
         is_given = given is not None or "**" in kwargs
         self.facts.loaded(model, given, quantized, is_given, labels if isinstance(labels, int) else None)
         return model
+
+    def _optimizes(self, args: list[Value], kwargs: dict[str, Value]) -> None:
+        """An optimizer gets parameters as they are now."""
+        for item in (*args, *kwargs.values()):
+            if isinstance(item, Parts) and item.model.lora is None:
+                item.model.optimized = True
 
     def _role(self, checkpoint: Value) -> Role | None:
         return self.facts.role_of(checkpoint) if isinstance(checkpoint, str) else None

@@ -97,6 +97,8 @@ class Objects:
         config: dict[str, Any] = dict(item.lora.config)
         if item.model.switched or self.incomplete:
             config["unresolved"] = sorted({*config.get("unresolved", ()), "requires_grad"})
+        if item.model.optimized:
+            config["unresolved"] = sorted({*config.get("unresolved", ()), "optimizer"})
         return LoraConfigured(
             source="source", model=item.model.role or role_of_targets(item.lora), run=item.model.run, citation=item.lora.cited,
             config=config, trained=item.model.trained,

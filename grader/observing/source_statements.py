@@ -212,7 +212,8 @@ class Statements(ABC):
     def _for(self, statement: ast.For | ast.AsyncFor, env: Env) -> None:
         value = self.evaluator.value(statement.iter, env)
         items = elements(value)
-        if len(items) > UNROLLED or all(isinstance(item, int | float) for item in items):
+        listed = isinstance(statement.iter, ast.Tuple | ast.List)  # `for r in (4, 16, 64)`: each value means something
+        if len(items) > UNROLLED or (not listed and all(isinstance(item, int | float) for item in items)):
             items = [ITEM]
         single = len(items) == 1
         self.loops += single
@@ -315,11 +316,20 @@ def _both(after: dict[str, Value], other: dict[str, Value], first: bool, second:
     merged: dict[str, Value] = {}
     for name in {**after, **other}:
         if name in after and name in other:
-            here, there = after[name], other[name]
-            merged[name] = here if here is there or _equal(here, there) else UNKNOWN
+            merged[name] = _either(after[name], other[name])
         else:
             merged[name] = after.get(name, other.get(name))
     return merged
+
+
+def _either(here: Value, there: Value) -> Value:
+    """What a name may stand for after a branch; a place held by None is filled with the object that one branch puts there."""
+    if here is there or _equal(here, there):
+        return here
+    for empty, filled in ((here, there), (there, here)):
+        if empty is None and isinstance(filled, Model | Trainer | Tokenizer):
+            return filled
+    return UNKNOWN
 
 
 def _equal(left: Value, right: Value) -> bool:

@@ -35,7 +35,7 @@ _CLOCK = re.compile(
     r"\btime\.time\s?\(|(?<![\w.])time\(\)|\btimeit\b|\.Timer\("
 )
 _TRAINS = re.compile(r"\.train\(\s*(?:resume_from_checkpoint[^)]*)?\)|\.backward\(|\.fit\(|optimizer\.step\(")
-_SYNC = re.compile(r"\bsynchronize\s?\(|\bcuda\.Event\(|benchmark\.Timer")
+_SYNC = re.compile(r"\bsynchronize\b|\bsync\w*\s?\(|\bcuda\.Event\(|benchmark\.Timer")
 _WAITS = re.compile(r"\.(?:item|cpu|tolist|numpy)\(\)|\.predict\(|\.evaluate\(")
 """Between two looks at the clock these wait for the GPU, too."""
 _WARM = re.compile(r"warm[\s_-]?up|\bwarm\b", re.IGNORECASE)
@@ -49,6 +49,9 @@ _PASS = re.compile(
     re.IGNORECASE,
 )
 _ONE_TEXT = re.compile(r"^(?:text|t|txt|sample|example|sentence|doc|row|inp|complaint|x|s|query|ex)$", re.IGNORECASE)
+_SEVERAL = re.compile(r"\btimeit\b|\brepeat\w*\(|\.Timer\(|\.predict\(|\.evaluate\(|\bpipe\w*\(")
+_LOOPS = (ast.While, ast.ListComp, ast.GeneratorExp, ast.SetComp, ast.DictComp)
+INNER = 40
 
 
 @dataclass(eq=False)
@@ -60,6 +63,14 @@ class TimingToken:
     cited: Citation
     roles: list[Role | None] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
+    inner: list[str] = field(default_factory=list)
+    """Texts of the student's own functions that are called meanwhile."""
+
+    def has(self, node: ast.AST) -> bool:
+        """A call that stands in this very code, and does not merely make one row of a batch (`[tok(t) for t in texts]`)."""
+        rows = (ast.ListComp, ast.GeneratorExp, ast.SetComp)
+        made = {id(item.elt) for item in ast.walk(self.node) if isinstance(item, rows)}
+        return id(node) not in made and any(item is node for item in ast.walk(self.node))
 
 
 class Timing:
@@ -141,8 +152,14 @@ class Timing:
             token.batches.append(size)
         if isinstance(owner, Trainer) and owner.arguments and getattr(function, "name", "") in ("predict", "evaluate"):
             token.batches.append(_eval_batch(owner))
-        if isinstance(function, Tokenizer) and node.args and _is_one_text(node.args[0], args[0]):
+        if isinstance(function, Tokenizer) and node.args and _is_one_text(node.args[0], args[0]) and token.has(node):
             token.batches.append(1)
+
+    def inside(self, function: Function) -> None:
+        """A function of the student's is called while code is timed."""
+        if self._open and len(self._open[-1].inner) < INNER:
+            lines = function.code.lines[function.node.lineno - 1 : function.node.end_lineno]
+            self._open[-1].inner.append("\n".join(lines))
 
     def _role(self, token: TimingToken, value: Value) -> None:
         model = value.model if isinstance(value, Output | Trainer) else value
@@ -157,16 +174,19 @@ class Timing:
             self._library.facts.note(
                 LatencyMeasured(
                     source="source", model=role, citation=token.cited, batch_size=batch, warmup=_warmup(token, env),
-                    repeats=_repeats(token, env), synchronised=_synchronised(token.text),
+                    repeats=_repeats(token, env), synchronised=_synchronised(token),
                     on_gpu=True if "cuda" in token.text else None,
                 )
             )  # fmt: skip
 
 
-def _synchronised(text: str) -> bool:
-    """The clock is read again only after the GPU has finished."""
-    looks = [match.start() for match in _CLOCK.finditer(text)]
-    return bool(_SYNC.search(text) or (len(looks) > 1 and _WAITS.search(text, looks[0], looks[-1])))
+def _synchronised(token: TimingToken) -> bool:
+    """The clock is read again only after the GPU has finished, here or in what is called meanwhile."""
+    looks = [match.start() for match in _CLOCK.finditer(token.text)]
+    waits = len(looks) > 1 and _WAITS.search(token.text, looks[0], looks[-1])
+    return bool(
+        _SYNC.search(token.text) or waits or any(_SYNC.search(text) or _WAITS.search(text) for text in token.inner)
+    )
 
 
 def _text(node: ast.AST) -> str:
@@ -265,13 +285,15 @@ def _passes(text: str) -> bool:
 
 
 def _repeats(token: TimingToken, env: Env) -> int | None:
-    """How many passes are timed, where a loop around them says so."""
-    found = [
-        times
+    """How many passes are timed: what a loop around them says, 1 where there is no loop at all; null where it is not said."""
+    around = [
+        (times, text)
         for text, times in _loops(token.node, env)
-        if times and _passes(text) and not _WARM.search(text.split("\n")[0])
+        if _passes(text) and not _WARM.search(text.split("\n")[0])
     ]
     named = [value for name, value in env.names.items() if _REPEATS_NAME.match(name) and _is_count(value)]
+    found = [times for times, _ in around if times]
     if found or named:
         return int(max([*found, *named]))
-    return None
+    hidden = (_text(item) for item in ast.walk(token.node) if isinstance(item, _LOOPS))
+    return None if around or _SEVERAL.search(token.text) or any(map(_passes, hidden)) else 1

@@ -175,6 +175,8 @@ class Model:
     """Something that can't be followed was done with it: its type may have changed."""
     switched: bool = False
     """Parameters were switched on or off by hand after LoRA was put on: what trains is not the configuration's alone."""
+    optimized: bool = False
+    """An optimizer was given its parameters before LoRA was put on: what LoRA adds is not among them."""
 
 
 @dataclass(eq=False)

@@ -64,6 +64,7 @@ class Walker(Statements):
     def call(self, function: Value, args: list[Value], kwargs: dict[str, Value], node: ast.Call) -> Value:
         """The value of a call: followed where the function is the student's, understood where it is a library's."""
         if isinstance(function, Function):
+            self.library.timing.inside(function)
             return self.follow(function, args, kwargs)
         if isinstance(function, Partial):
             return self.call(function.function, [*function.args, *args], {**function.kwargs, **kwargs}, node)

@@ -38,8 +38,9 @@ def _text(memo: Memo | None, section: str | None) -> str:
     found = [one for one in memo.passages if one.memo and section in (None, one.section)]
     blocks: dict[int, list[str]] = {}
     for passage in found:
-        blocks.setdefault(passage.block, []).append(" ".join(passage.text.split()))
-    return "\n\n".join(" ".join(lines) for lines in blocks.values())
+        end = "\n" if passage.kind in ("row", "item") else " "
+        blocks.setdefault(passage.block, []).append(" ".join(passage.text.split()) + end)
+    return "\n\n".join("".join(lines).strip() for lines in blocks.values())
 
 
 def _run_text(notebook: dict[str, Any] | None) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any
 
-from grader.execution import Job, Limits, Run, Stage, open_pool
+from grader.execution import Job, Limits, PlainPool, Pool, Run, Stage, gpu_devices, open_pool
+from grader.execution.cluster import Cluster, open_cluster
 from grader.intake.notebooks import choose_notebook
 from grader.model.evidence import CellError, Evidence, Execution
 from grader.model.submission import ChosenNotebook, Flag, Submission
@@ -20,6 +22,17 @@ VALUE_CHARS = 2000
 BESIDE_BYTES = 64 << 20
 PREFLIGHT = resources.files("grader.selfcheck").joinpath("preflight.py").read_bytes()
 """Students import it from beside their notebook; a copy that was handed in takes its place."""
+FULL: dict[str, Any] = {
+    "cell_seconds": 7200.0,
+    "notebook_seconds": 14400.0,
+    "start_seconds": 180.0,
+    "memory_mb": 32_768,
+    "work_mb": 8192,
+    "temp_mb": 4096,
+    "file_mb": 4096,
+    "harvest_bytes": 512 << 20,
+}
+"""Limits in full mode: an hour of training on real models, with room."""
 NOT_BESIDE = (".ipynb", ".html", ".htm", ".zip")
 
 
@@ -58,12 +71,7 @@ def execute(tasks: Sequence[Task], materials: Materials, settings: Settings) -> 
     if not jobs:
         return
     again: list[tuple[Job, Run]] = []
-    with open_pool(
-        stage=stage_of(materials, settings),
-        limits=limits_of(materials, settings),
-        jobs=settings.jobs,
-        boxed=settings.boxed,
-    ) as pool:
+    with workplace(materials, settings) as pool:
         for job, run in pool.map(jobs):
             order = saved_order(by_key[job.key].chosen.notebook or {})
             if order is not None and any(name in ("NameError", "UnboundLocalError") for _, name, _ in run.errors):
@@ -77,13 +85,23 @@ def execute(tasks: Sequence[Task], materials: Materials, settings: Settings) -> 
             yield task, run_evidence(task, better, environment, settings, reordered=reordered)
 
 
+def workplace(materials: Materials, settings: Settings) -> AbstractContextManager[Pool | PlainPool | Cluster]:
+    """Where notebooks are executed: workers of this machine, or a cluster's."""
+    stage, limits = stage_of(materials, settings), limits_of(materials, settings)
+    if settings.cluster is None:
+        return open_pool(stage, limits=limits, jobs=settings.jobs, boxed=settings.boxed)
+    return open_cluster(settings.cluster, stage, limits=limits, tls=settings.cluster_tls)
+
+
 def stage_of(materials: Materials, settings: Settings) -> Stage:
     """What stands ready around a notebook: stand-ins in a dry run, the real things in full mode."""
     aliases = materials.assignment.stage.model_dump(mode="json")
-    if settings.mode == "full":
-        return Stage(hub=settings.hub, data=settings.data, inside_config={"steps": 0, **aliases})
-    folder = materials.stage
     models = {role: facts.checkpoint for role, facts in materials.assignment.models.items()}
+    if settings.mode == "full":
+        devices = gpu_devices()
+        config = {"steps": 0, "models": models, "real_gpu": bool(devices), **aliases}
+        return Stage(hub=settings.hub, data=settings.data, inside_config=config, devices=devices)
+    folder = materials.stage
     return Stage(
         hub=folder / "hub" if folder and (folder / "hub").is_dir() else None,
         data=folder / "data" if folder and (folder / "data").is_dir() else None,
@@ -92,11 +110,13 @@ def stage_of(materials: Materials, settings: Settings) -> Stage:
 
 
 def limits_of(materials: Materials, settings: Settings) -> Limits:
-    """The built-in limits, the assignment's over them, the command's over those."""
+    """The built-in limits, the assignment's (which are meant for dry runs) over them, the command's over those."""
+    own = materials.assignment.limits if settings.mode != "full" else {}
     chosen: dict[str, Any] = {
-        name: int(value) if isinstance(getattr(Limits(), name), int) else value
-        for name, value in materials.assignment.limits.items()
+        name: int(value) if isinstance(getattr(Limits(), name), int) else value for name, value in own.items()
     }
+    if settings.mode == "full":
+        chosen = dict(FULL)
     for name in ("cell_seconds", "notebook_seconds", "memory_mb"):
         value = getattr(settings, name)
         if value is not None:

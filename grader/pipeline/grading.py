@@ -14,22 +14,28 @@ from pathlib import Path
 from typing import Any
 
 import grader
+from grader.catalog import Course
 from grader.errors import WorkspaceError
+from grader.execution.versions import library_versions
 from grader.intake.export import open_export
+from grader.ledger.book import ELSEWHERE
 from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
+from grader.pipeline.attempts import counting
 from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
 from grader.pipeline.judging import judge
-from grader.pipeline.materials import Materials, library_versions
+from grader.pipeline.materials import Materials
 from grader.pipeline.outputs import write_outputs
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.reading import kept_or_read
+from grader.pipeline.rerun import write_reruns
 from grader.pipeline.results import Graded
 from grader.settings import Settings
 from grader.workspace import Attempt, Workspace
+from grader.workspace.files import sha256_of
 from grader.workspace.folder import WORKSHEET
 
 BATCH_FILE = "batch.json"
@@ -52,6 +58,7 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
     with Workspace(request.out) as workspace:
         scale = scale_of(materials, settings)
         _same_run(workspace, materials, settings, scale)
+        _place_ledger(workspace, materials.course)
         log = RunLog(workspace.root / "run.log")
         started = _now()
         terms = {"export": request.export.name, "columns": dict(request.columns)}
@@ -62,12 +69,16 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         attempts = dict(_take_in(export.batch, export.files, workspace))
         log.write(f"took in {len(export.batch.submissions)} participants, {len(attempts)} with files")
         _gather(attempts, materials, settings, log, told)
+        batch, attempts = counting(workspace, export.batch, attempts, materials, scale)
+        workspace.write_json(BATCH_FILE, batch.model_dump(mode="json"))
         graded = decided(
-            judge_batch(export.batch, attempts, materials, scale, told, jobs=settings.jobs),
+            judge_batch(batch, attempts, materials, scale, told, jobs=settings.jobs),
             materials.rubric,
             events_of(workspace.root),
         )
-        write_outputs(workspace, materials, export.batch, graded, scale=scale, jobs=settings.jobs)
+        if settings.mode == "full":
+            write_reruns(workspace, materials, attempts, scale)
+        write_outputs(workspace, materials, batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
             materials,
@@ -81,7 +92,8 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
 
 def scale_of(materials: Materials, settings: Settings) -> str:
     """The reference ranges in force; raises WorkspaceError for a scale that nothing was recorded at."""
-    wanted = settings.scale or materials.assignment.scale
+    own = "full" if settings.mode == "full" and "full" in materials.assignment.expected else materials.assignment.scale
+    wanted = settings.scale or own
     if settings.scale is not None and wanted not in materials.assignment.expected:
         known = ", ".join(sorted(materials.assignment.expected)) or "none recorded yet"
         raise WorkspaceError(
@@ -114,6 +126,15 @@ def _same_run(workspace: Workspace, materials: Materials, settings: Settings, sc
             todo=f"`grader regrade {workspace.root} --because ...` shows what the change does and applies it with --yes; "
             "or grade into a new --out",
         )
+
+
+def _place_ledger(workspace: Workspace, course: Course) -> None:
+    """A new folder's ledger lies where the course says that ledgers lie."""
+    ledgers = course.file().ledgers
+    if ledgers is None or workspace.run_file.exists() or (workspace.root / ELSEWHERE).exists():
+        return
+    own = f"{workspace.root.name}-{sha256_of(str(workspace.root.resolve()).encode())[:8]}.sqlite"
+    workspace.write_text(ELSEWHERE, f"{(course.root / ledgers).resolve() / own}\n")
 
 
 def write_run(workspace: Workspace, materials: Materials, mode: str, scale: str, times: Mapping[str, Any]) -> None:

@@ -11,13 +11,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import grader.execution
 import grader.model
 import grader.observing
 from grader.catalog import Course
 from grader.checking.engine import bind
 from grader.checking.registry import Registry
 from grader.checks import collect
+from grader.execution.versions import library_versions, recorder_hash
 from grader.model.assignment import Assignment, LatePolicy
 from grader.model.base import sorted_sets
 from grader.model.rubric import Rubric
@@ -25,9 +25,15 @@ from grader.workspace.folder import fingerprint
 
 PARSERS = ("markdown-it-py", "beautifulsoup4", "lxml", "pydantic")
 """Libraries whose other version may read a text otherwise."""
-WHEN: dict[str, Any] = {"due": None, "cutoff": None, "timezone": None, "worksheet_timezone": None, "extensions": ()}
-"""Dates may be moved and time be granted while a class is graded: lateness is computed anew each time."""
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets")
+WHEN: dict[str, Any] = {
+    "due": None,
+    "cutoff": None,
+    "timezone": None,
+    "worksheet_timezone": None,
+    "extensions": (),
+    "attempts": "last",
+}
+"""Dates may be moved, time granted and another attempt chosen while a class is graded: that is computed anew each time."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Materials:
             {
                 "stage": _folder_hash(self.stage) if self.stage else "",
                 "aliases": self.assignment.stage.model_dump(mode="json"),
-                "recorder": _recorder_hash(),
+                "recorder": recorder_hash(),
                 "libraries": library_versions(),
             }
         )
@@ -91,29 +97,12 @@ def load_materials(course: Course, slug: str) -> Materials:
     return Materials(course, assignment, rubric, registry, course.stage(slug))
 
 
-def library_versions() -> dict[str, str]:
-    """Installed versions of the libraries that student code uses."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "missing"
-    return found
-
-
 def _folder_hash(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         total.update(path.relative_to(folder).as_posix().encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
-
-
-def _recorder_hash() -> str:
-    folder = Path(grader.execution.__file__).parent
-    files = sorted([*folder.glob("inside*.py"), *folder.glob("compat*.py")])
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _readers_hash() -> str:

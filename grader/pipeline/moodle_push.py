@@ -18,16 +18,15 @@ from pydantic import SecretStr
 from grader.errors import ConnectionLostError, InputError, MoodleSiteError, WorkspaceError
 from grader.model.base import Frozen
 from grader.model.gradebook import Gradebook, GradebookRow
-from grader.moodlesite.answers import SubmissionRow
 from grader.moodlesite.client import Site
 from grader.moodlesite.exporting import owner_of
-from grader.moodlesite.giving import Held, Ours, Step, Wanted, decide, give, read_held
+from grader.moodlesite.giving import AGAIN, Held, Ours, Step, Wanted, decide, give, read_held
 from grader.moodlesite.reading import QUIET, Assignment, Snapshot, open_assignment, read_snapshot
-from grader.moodlesite.record import Pulled
+from grader.moodlesite.record import Pulled, PulledSubmission
 from grader.pipeline.moodle_pull import RECORD
 from grader.pipeline.progress import Progress, RunLog, Silent
 from grader.pipeline.push_journal import Journal
-from grader.pipeline.released import newest_release
+from grader.pipeline.released import contents_of, newest_release
 from grader.release.archive import file_name
 from grader.release.plan import has_something, scaled
 from grader.workspace import Workspace
@@ -36,6 +35,7 @@ from grader.workspace.files import read_artefact
 Part = Literal["comments", "pages"]
 STATES = ("inmarking", "readyforreview", "inreview", "readyforrelease", "released")
 """Moodle's marking workflow; any other word would be stored as it is."""
+PENALTY = "Moodle itself deducts points for lateness in this assignment (grade penalties): if the rubric does too, it happens twice."
 FATAL = ("invalidtoken", "accessexception", "nopermission", "nopermissions")
 
 
@@ -59,6 +59,7 @@ class PushReport(Frozen):
     release: int
     applied: bool
     steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -90,7 +91,7 @@ def push(
         assignment = _usable(site, record, gradebook, options)
         snapshot = read_snapshot(site, assignment, known={one.userid: one.number for one in record.people})
         journal = Journal(workspace.root / "moodle", record.site, record.cmid)
-        pusher = _Pusher(site, snapshot, journal, options)
+        pusher = _Pusher(site, snapshot, journal, options, contents_of(workspace, number))
         told = progress or Silent()
         told.begin("Giving to Moodle" if options.apply else "Comparing with Moodle", len(gradebook.rows))
         steps: list[Step] = []
@@ -103,7 +104,8 @@ def push(
         if options.apply:
             given = sum(1 for step in steps if step.kind == "give")
             RunLog(workspace.root / "run.log").write(f"gave release {number} to Moodle: {given} of {len(steps)} people")
-        return PushReport(release=number, applied=options.apply, steps=tuple(steps))
+        notes = (PENALTY,) if assignment.info.gradepenalty else ()
+        return PushReport(release=number, applied=options.apply, steps=tuple(steps), notes=notes)
 
 
 def _usable(site: Site, record: Pulled, gradebook: Gradebook, options: PushOptions) -> Assignment:
@@ -150,27 +152,29 @@ class _Provenance:
             return "is not among the people who were pulled: were these results graded from this pull?"
         if self._graded[participant] != (pulled.sha256 if pulled else None):
             return "what was graded is not what was pulled last: grade the new export, and release again"
-        if _mark(self._now.get(participant)) != ((pulled.id, pulled.attempt, pulled.modified) if pulled else None):
-            return "has handed in again since the pull: pull, grade and release again"
+        now = self._now.get(participant)
+        if (now.mark if now else None) != (pulled.mark if pulled else None):
+            return AGAIN
         return None
-
-
-def _mark(row: SubmissionRow | None) -> tuple[int, int, int] | None:
-    return (row.id, row.attemptnumber, row.timemodified) if row else None
 
 
 class _Pusher:
     """One push under way."""
 
-    def __init__(self, site: Site, snapshot: Snapshot, journal: Journal, options: PushOptions) -> None:
+    def __init__(
+        self, site: Site, snapshot: Snapshot, journal: Journal, options: PushOptions, contents: Mapping[str, str]
+    ) -> None:
         self._site, self._snapshot, self._journal, self._options = site, snapshot, journal, options
+        self._contents = contents
         self._assignment = snapshot.assignment
         self._groups = {person.id: person.groupid for person in snapshot.people}
 
     def row(self, row: GradebookRow, gradebook: Gradebook, record: Pulled) -> list[Step]:
         """One step per person of a row: the student, or every member of the team."""
         try:
-            return [self._one(self._wanted(row, userid, gradebook)) for userid in self._userids(row, record)]
+            pulled = record.by_participant().get(row.participant_id)
+            wanted = [self._wanted(row, userid, gradebook, pulled) for userid in self._userids(row, record)]
+            return [self._one(one) for one in wanted]
         except LookupError as error:
             return [_skip(row.participant_id, str(error.args[0]))]
 
@@ -190,7 +194,7 @@ class _Pusher:
             raise LookupError("is no active participant any more")
         yield userid
 
-    def _wanted(self, row: GradebookRow, userid: int, gradebook: Gradebook) -> Wanted:
+    def _wanted(self, row: GradebookRow, userid: int, gradebook: Gradebook, pulled: PulledSubmission | None) -> Wanted:
         grade: Decimal | None = None
         if row.grade is not None:
             grade = scaled(row.grade, gradebook.maximum, f"{self._assignment.info.grade}.00")
@@ -203,6 +207,8 @@ class _Pusher:
             comment="" if "comments" in self._options.leave_out else row.comment_html,
             page=None if "pages" in self._options.leave_out else row.page,
             page_name=file_name(row),
+            mark=pulled.mark if pulled else None,
+            content=self._contents.get(row.participant_id, ""),
         )
 
     def _one(self, wanted: Wanted) -> Step:

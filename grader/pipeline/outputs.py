@@ -21,10 +21,12 @@ from grader.feedback import (
 )
 from grader.model.gradebook import Gradebook, GradebookRow
 from grader.model.submission import Batch, Submission, file_stem
+from grader.pipeline.attempts import with_attempts
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
+from grader.scoring.dates import granted
 from grader.workspace import Workspace
 
 
@@ -32,6 +34,7 @@ def write_outputs(
     workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str, jobs: int = 1
 ) -> None:
     """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
+    graded = [with_attempts(workspace, item) for item in graded]
     pages = student_pages(materials, graded, scale=scale, jobs=jobs, preview=True)
     for who, made in pages.items():
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
@@ -128,12 +131,22 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
                 findings=item.judgement.findings.findings,
                 execution=item.evidence.execution,
                 flags=item.flags,
+                change=item.change,
             )
             for item in graded
         ),
-        notes=batch.notes,
+        notes=(*batch.notes, *_nobodys(materials, batch)),
         made_at=datetime.now(UTC),
     )
+
+
+def _nobodys(materials: Materials, batch: Batch) -> Iterator[str]:
+    """Time that was granted to somebody whom the export doesn't have is most likely a slip."""
+    dates = materials.assignment.dates
+    known = {index for item in batch.submissions for index in granted(item.participant, dates)}
+    for index, one in enumerate(dates.extensions):
+        if index not in known:
+            yield f"Time until {one.until:%Y-%m-%d %H:%M} was granted to {one.who!r}, whom this export doesn't have."
 
 
 def gradebook_of(

@@ -12,6 +12,7 @@ from grader.workspace import Workspace
 from grader.workspace.files import read_artefact, sha256_of, write_artefact
 
 FILE = "gradebook.json"
+RECORD = "release.json"
 
 
 class KeptGradebook(Artefact):
@@ -48,6 +49,12 @@ def newest_release(workspace: Workspace) -> tuple[int, Gradebook]:
     assert kept is not None
     rows = tuple(_with_page(workspace, number, row, kept.pages) for row in kept.gradebook.rows)
     return number, kept.gradebook.model_copy(update={"rows": rows})
+
+
+def contents_of(workspace: Workspace, number: int) -> dict[str, str]:
+    """By participant a hash of what a release says to them, the class's figures on the page aside."""
+    record: dict[str, Any] = workspace.read_json(workspace.root / "releases" / str(number) / RECORD) or {}
+    return dict(record.get("contents", {}))
 
 
 def _with_page(workspace: Workspace, number: int, row: GradebookRow, pages: dict[str, str]) -> GradebookRow:

@@ -23,14 +23,13 @@ from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.grading import judge_batch, stored_batch
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import moodle_files
-from grader.pipeline.outputs import gradebook_of, student_pages, write_outputs
+from grader.pipeline.outputs import gradebook_of, student_html, student_pages, write_outputs
 from grader.pipeline.progress import Progress, RunLog, Silent
-from grader.pipeline.released import FILE, keep_gradebook
+from grader.pipeline.released import FILE, RECORD, keep_gradebook
 from grader.pipeline.results import Graded
 from grader.workspace import Attempt, Workspace
 from grader.workspace.files import sha256_of
 
-RECORD = "release.json"
 ROUNDING = "half up, once, to the decimals of the worksheet's maximum grade"
 
 
@@ -124,6 +123,20 @@ def settled_class(
             todo=f"`grader regrade {workspace.root} --because ...` shows what that does to whom, and applies it with --yes",
         )
     return batch, decided(graded, materials.rubric, events_of(workspace.root)), scale
+
+
+def page_now(target: Path, materials: Materials, who: str) -> str:
+    """One student's page as it would be given out now, without the class's figures; writes nothing."""
+    workspace = Workspace(target)
+    batch = stored_batch(workspace)
+    found = [item for item in batch.submissions if item.participant.id == who]
+    attempts = {item.participant.id: workspace.attempt_for(item)[0] for item in found if item.files}
+    scale = str((workspace.run_info() or {}).get("scale") or materials.assignment.scale)
+    judged = judge_batch(
+        batch.model_copy(update={"submissions": tuple(found)}), attempts, materials, scale, Silent(), store=False
+    )
+    (item,) = decided(judged, materials.rubric, events_of(target))
+    return student_html(item, materials, scale=scale, preview=False)
 
 
 def _differs(item: Graded, attempts: Mapping[str, Attempt]) -> bool:

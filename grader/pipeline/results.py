@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from grader.model.attempts import AttemptChange
 from grader.model.decision import Outcome
 from grader.model.evidence import Evidence
 from grader.model.results import (
     Result,
+    ResultAttempts,
     ResultCriterion,
     ResultExecution,
     ResultFinding,
@@ -33,6 +35,10 @@ class Graded:
     judgement: Judgement
     attempt: int | None = None
     extra_flags: tuple[Flag, ...] = ()
+    handed_in: int = 0
+    """How many attempts there are."""
+    change: AttemptChange | None = None
+    """What changed since the attempt before."""
     outcome: Outcome | None = None
     """With what people decided; null before the ledger was asked."""
 
@@ -65,6 +71,7 @@ def result_of(graded: Graded) -> Result:
             submitted=card.lateness.submitted,
             due=card.lateness.due,
         ),
+        attempts=ResultAttempts(counting=graded.attempt, handed_in=graded.handed_in, change=graded.change),
         execution=ResultExecution(
             mode=execution.mode,
             status=execution.status,

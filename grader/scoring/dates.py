@@ -49,7 +49,9 @@ def granted(person: Participant, dates: Dates) -> Iterator[int]:
     """Which of the assignment's extensions are this person's or team's, as indices."""
     names = {name.strip().casefold() for name in (person.id, person.email, person.id_number, person.group) if name}
     names |= set(person.members)
-    yield from (index for index, one in enumerate(dates.extensions) if one.who.strip().casefold() in names)
+    for index, one in enumerate(dates.extensions):
+        if names & {who.strip().casefold() for who in (one.who, *one.also)}:
+            yield index
 
 
 def _own(person: Participant, dates: Dates) -> datetime | None:

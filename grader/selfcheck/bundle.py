@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -23,6 +24,7 @@ from grader.errors import CourseError
 from grader.model.assignment import Assignment
 from grader.model.rubric import CheckLine, Criterion, Rubric
 from grader.selfcheck.explaining import documents
+from grader.selfcheck.wheel import wheel, wheel_name
 from grader.workspace.files import write_atomic
 
 Files = dict[str, bytes]
@@ -73,12 +75,13 @@ def student_files(course: Course, slug: str) -> Files:
     made: Files = {
         "README.md": _guide(assignment, rubric).encode(),
         "starter.ipynb": _starter(folder / "source.ipynb"),
+        wheel_name(): wheel(),
         "preflight.py": files("grader.selfcheck").joinpath("preflight.py").read_bytes(),
-        f"{home}/assignment.yaml": _assignment(folder / "assignment.yaml", rubric),
+        f"{home}/assignment.yaml": _assignment(folder / "assignment.yaml", assignment, rubric),
         f"{home}/memo_aids.json": _memo_aids(assignment),
         assignment.rubric: _rubric(rubric, _own_names(course, slug)),
     }
-    made |= {f"{home}/stage/{name}": data for name, data in _stage(folder / "stage")}
+    made |= {f"{home}/stage/{name}": data for name, data in _stage(course.stage(slug))}
     made |= {f"{home}/checks/{name}": data for name, data in _own_checks(course, slug, rubric)}
     own = course.checks(slug)
     named = {line.check for line in rubric.checks}
@@ -105,8 +108,11 @@ def _starter(path: Path) -> bytes:
     return text.encode()
 
 
-def _assignment(path: Path, rubric: Rubric) -> bytes:
+def _assignment(path: Path, assignment: Assignment, rubric: Rubric) -> bytes:
+    """What students may know; what the course or another assignment adds to it is written out, their files stay here."""
     data, _ = read_yaml(path)
+    data["timezone"] = assignment.timezone
+    data["stage"] = assignment.stage.model_dump(mode="json", exclude={"of"})
     compared = {line.model for line in rubric.checks if line.public and line.check == "trainable_params"}
     kept = {key: data[key] for key in ASSIGNMENT_FIELDS if key in data}
     kept["models"] = {
@@ -180,7 +186,9 @@ def _own_checks(course: Course, slug: str, rubric: Rubric) -> Iterator[tuple[str
             yield path.name, path.read_bytes()
 
 
-def _stage(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _stage(folder: Path | None) -> Iterator[tuple[str, bytes]]:
+    if folder is None:
+        return
     for part in STAGE_PARTS:
         place = folder / part
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
@@ -196,8 +204,8 @@ def _guide(assignment: Assignment, rubric: Rubric) -> str:
     text = files("grader.selfcheck").joinpath("guide.yaml").read_text("utf-8")
     due = f"Due {assignment.due:%A, %d %B %Y, %H:%M %Z}." if assignment.due else ""
     parts = "\n".join(f"- {section.title} ({section.max} points)" for section in rubric.sections)
-    fields = {"TITLE": assignment.title, "DUE": due, "PARTS": parts}
+    fields = {"TITLE": assignment.title, "DUE": due, "PARTS": parts, "WHEEL": wheel_name()}
     guide = str(yaml.safe_load(text)["guide"])
     for name, value in fields.items():
         guide = guide.replace(f"%{name}%", value)
-    return guide
+    return re.sub(r"\n{3,}", "\n\n", guide)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -10,9 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from grader.catalog import Course
 from grader.intake.export import open_export
+from grader.intake.notebooks import choose_notebook
 from grader.model.finding import Finding
 from grader.model.rubric import CheckLine
+from grader.pipeline.choosing import hint_of
 from grader.pipeline.executing import execute, make_task, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials
@@ -85,11 +87,10 @@ def memo_gaps(path: Path, materials: Materials) -> list[str]:
     return [item.student_text for item in found if item.verdict != "passed"]
 
 
-def assignment_hint(path: Path) -> str | None:
-    """The assignment that a notebook's metadata names, if any."""
+def assignment_hint(path: Path, course: Course) -> str | None:
+    """Which of the course's assignments a notebook or page is of, as far as it shows."""
     try:
-        data: Any = json.loads(path.read_bytes())
-        hint = data["metadata"]["grader"]["assignment"]
-    except (OSError, ValueError, KeyError, TypeError):
+        notebook = choose_notebook({path.name: path.read_bytes()}).notebook
+    except OSError:
         return None
-    return hint if isinstance(hint, str) else None
+    return hint_of(course, [notebook]) if notebook is not None else None

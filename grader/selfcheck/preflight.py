@@ -25,21 +25,11 @@ OK, FIX, LOOK, UNKNOWN = "ok", "fix", "look", "unknown"
 MARKS = {OK: "ok  ", FIX: "FIX ", LOOK: "look", UNKNOWN: "?   "}
 COLOURS = {OK: "#1a7f37", FIX: "#cf222e", LOOK: "#9a6700", UNKNOWN: "#57606a"}
 HEADS = ("score", "classifier", "classification_head", "logits_proj", "qa_outputs", "lm_head")
-NO_BFLOAT16 = (
-    "t4",
-    "v100",
-    "p100",
-    "p4",
-    "k80",
-    "2080",
-    "2070",
-    "2060",
-    "1080",
-    "gtx",
-    "titan rtx",
-    "rtx 6000 24",
-    "t1000",
+NO_BFLOAT16 = re.compile(
+    r"\b(t4g?|v100s?|p100|p40|p4|k80|k40|m60|m40|gtx|titan (v|x|xp|rtx)|quadro|t[4-9]00|t1000|t1200|mx\d{3}|1[06][5-8]0|20[678]0)\b"
 )
+"""GPUs before the Ampere generation, by name."""
+LORA_KINDS = ("LORA", "ADALORA", "None", "")
 AMPERE = (8, 0)
 
 
@@ -81,8 +71,9 @@ class Setup:
     @property
     def base(self) -> Any:
         """The model inside PEFT's."""
-        inner = getattr(getattr(self.model, "base_model", None), "model", None)
-        return inner if inner is not None and type(self.model).__module__.startswith("peft") else self.model
+        if type(self.model).__module__.startswith("peft") and _has(self.model, "get_base_model"):
+            return self.model.get_base_model()
+        return self.model
 
     @property
     def config(self) -> Any:
@@ -112,6 +103,8 @@ class Report:
         wrong = sum(row.level == FIX for row in self.rows)
         unknown = sum(row.level == UNKNOWN for row in self.rows)
         unsure = f" {unknown} could not be looked at." if unknown else ""
+        if any(row.title == "Model" and row.level == UNKNOWN for row in self.rows):
+            return "There is no model here to look at."
         if wrong:
             return f"Before you train: {wrong} {'thing' if wrong == 1 else 'things'} to mend.{unsure}"
         return f"Nothing here speaks against training.{unsure}"
@@ -157,9 +150,8 @@ def preflight(  # noqa: PLR0913  (what students write in a cell: model, tokenize
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            trainer = training_args if hasattr(training_args, "compute_loss") else None
-            args = getattr(trainer, "args", None) if trainer is not None else training_args
-            setup = Setup(model, tokenizer, args, trainer, class_weights, class_counts, _gpu(gpu))
+            given = _sorted_out(model, tokenizer, training_args)
+            setup = Setup(*given, class_weights, class_counts, _gpu(gpu))
             rows = tuple(row for title, question in QUESTIONS for row in _answers(title, question, setup))
     except Exception as error:  # a notebook must never stop because of us
         rows = (_stumbled("Preflight", error),)
@@ -167,6 +159,69 @@ def preflight(  # noqa: PLR0913  (what students write in a cell: model, tokenize
     if show:
         _show(report)
     return report
+
+
+def _sorted_out(model: Any, tokenizer: Any, args: Any) -> tuple[Any, Any, Any, Any]:
+    """(model, tokenizer, arguments, trainer), whatever order and wrapping they came in."""
+    things = [model, tokenizer, args]
+    trainer = next((thing for thing in things if _is_trainer(thing)), None)
+    if trainer is not None:
+        things = [None if thing is trainer else thing for thing in things]
+        args = getattr(trainer, "args", None)
+    else:
+        args = next((thing for thing in things if _is_arguments(thing)), things[2])
+    # No `or` between objects: a model may have a length, and a compiled one fails when it is asked for it.
+    model = _first([thing for thing in things if _is_model(thing)] + [getattr(trainer, "model", None), things[0]])
+    own = [getattr(trainer, name, None) for name in ("processing_class", "tokenizer")]
+    rest = [thing for thing in things if thing is not None and thing is not model and thing is not args]
+    found = _first([thing for thing in rest if _has_side(_inner_tokenizer(thing))] + rest + own)
+    return _unwrapped(model), _inner_tokenizer(found), args, trainer
+
+
+def _first(things: Iterable[Any]) -> Any:
+    return next((thing for thing in things if thing is not None), None)
+
+
+def _is_trainer(thing: Any) -> bool:
+    return not isinstance(thing, type) and _has(thing, "compute_loss") and _has(thing, "args")
+
+
+def _is_model(thing: Any) -> bool:
+    return not isinstance(thing, type) and _has(thing, "named_parameters") and not _is_trainer(thing)
+
+
+def _is_arguments(thing: Any) -> bool:
+    return isinstance(thing, dict) or (
+        not isinstance(thing, type) and _has(thing, "fp16") and _has(thing, "output_dir")
+    )
+
+
+def _has(thing: Any, name: str) -> bool:
+    """`hasattr` for objects that raise whatever they like."""
+    try:
+        getattr(thing, name)
+    except Exception:
+        return False
+    return True
+
+
+def _has_side(thing: Any) -> bool:
+    return not isinstance(thing, type) and _has(thing, "padding_side") and thing.padding_side in ("left", "right")
+
+
+def _inner_tokenizer(thing: Any) -> Any:
+    """The tokenizer in a data collator or processor."""
+    inner = None if isinstance(thing, type) or _has_side(thing) or not _has(thing, "tokenizer") else thing.tokenizer
+    return thing if inner is None else inner
+
+
+def _unwrapped(model: Any) -> Any:
+    """The model inside torch.compile's or a parallel wrapper."""
+    for name in ("_orig_mod", "module") * 2:
+        inner = getattr(model, name) if _has(model, name) else None
+        if _is_model(inner) and (name == "_orig_mod" or "Parallel" in type(model).__name__):
+            model = inner
+    return model
 
 
 def _answers(title: str, question: Callable[[Setup], Iterable[Row]], setup: Setup) -> list[Row]:
@@ -186,16 +241,32 @@ def _stumbled(title: str, error: Exception) -> Row:
     )
 
 
+def _given(setup: Setup) -> Iterator[Row]:
+    if setup.model is None:
+        yield Row(UNKNOWN, "Model", "none was given.", "preflight(model, tokenizer, training_args)")
+    elif not _is_model(setup.model):
+        what = "a class" if isinstance(setup.model, type) else f"an object of the type {type(setup.model).__name__}"
+        yield Row(UNKNOWN, "Model", f"{what}, not a model.", "preflight(model, tokenizer, training_args)")
+    else:
+        away = [value for _, value in setup.model.named_parameters() if str(getattr(value, "device", "")) == "meta"]
+        if any(value.requires_grad for value in away):
+            text = f"{len(away)} of its weights are not in memory (`meta`), some that are to be trained among them."
+            yield Row(FIX, "Model", text, "from_pretrained(...)   # without device_map, then .to('cuda')")
+        elif away:
+            text = f"{len(away)} of its weights are not in memory (`meta`): device_map put them elsewhere; training is slow or fails."
+            yield Row(LOOK, "Model", text, "from_pretrained(...)   # without device_map, then .to('cuda')")
+
+
 # -- the questions -----------------------------------------------------------------------------------------------------
 
 
 def _padding(setup: Setup) -> Iterator[Row]:
     title, tokenizer, decoder = "Padding side", setup.tokenizer, _is_decoder(setup)
-    side = getattr(tokenizer, "padding_side", None)
-    if side not in ("left", "right"):
-        yield Row(
-            UNKNOWN, title, "no tokenizer was given." if tokenizer is None else "this object has no padding side."
-        )
+    side = tokenizer.padding_side if _has_side(tokenizer) else None
+    if side is None:
+        kind = "a class" if isinstance(tokenizer, type) else f"an object of the type {type(tokenizer).__name__}"
+        what = f"{kind}, which has no padding side; give the tokenizer."
+        yield Row(UNKNOWN, title, "no tokenizer was given." if tokenizer is None else what)
     elif decoder is None:
         yield Row(UNKNOWN, title, f"{side}; whether this model reads its last token could not be told.")
     elif decoder and side == "right":
@@ -223,7 +294,7 @@ def _other_tokenizer(setup: Setup) -> Iterator[Row]:
 
 def _pad_token(setup: Setup) -> Iterator[Row]:
     title, tokenizer = "Pad token", setup.tokenizer
-    if tokenizer is None or setup.config is None or not hasattr(tokenizer, "padding_side"):
+    if setup.config is None or not _has_side(tokenizer):
         return
     own, models = getattr(tokenizer, "pad_token_id", None), _config_value(setup.config, "pad_token_id")
     line = "model.config.pad_token_id = tokenizer.pad_token_id"
@@ -254,6 +325,8 @@ def _trainer_aligns(setup: Setup) -> bool:
 
 
 def _head(setup: Setup) -> Iterator[Row]:
+    if not _is_model(setup.model):
+        return
     name, head = _find_head(setup.base)
     title = f"Head `{name}`" if name else "Classification head"
     if head is None:
@@ -307,9 +380,11 @@ def _labels(setup: Setup) -> Iterator[Row]:
 
 def _trainable(setup: Setup) -> Iterator[Row]:
     title = "Trainable parameters"
+    if not _is_model(setup.model):
+        return
     parameters = list(setup.model.named_parameters())
     total = sum(_size(value) for _, value in parameters)
-    parts = _parts(parameters)
+    parts = _parts(parameters, _find_head(setup.base)[0])
     number = sum(parts.values())
     share = f"{number:,} of {total:,} train ({100 * number / max(1, total):.2f} %)"
     adapter = _has_adapter(setup.model)
@@ -321,6 +396,9 @@ def _trainable(setup: Setup) -> Iterator[Row]:
             text,
             "model = get_peft_model(model, config)   # or PeftModel.from_pretrained(..., is_trainable=True)",
         )
+    elif _other_kind(setup.model):
+        text = f"{share}: an adapter of the kind {_other_kind(setup.model)}, not LoRA. Fine if that is what you want."
+        yield Row(LOOK, title, text)
     elif not adapter:
         text = f"{share}; there is no LoRA on this model. If LoRA is what you want:"
         yield Row(FIX if "peft" in sys.modules else LOOK, title, text, "model = get_peft_model(model, config)")
@@ -334,19 +412,39 @@ def _trainable(setup: Setup) -> Iterator[Row]:
             f"{share}, but no LoRA matrix does.",
             "PeftModel.from_pretrained(base, folder, is_trainable=True)",
         )
+    elif parts["full"]:
+        text = f"{share}: {_made_of(setup, parts)}. What modules_to_save names is trained and saved in full."
+        yield Row(LOOK, title, text, f'modules_to_save=["{_find_head(setup.base)[0] or "score"}"]')
     else:
         yield Row(OK, title, f"{share}: {_made_of(setup, parts)}.")
 
 
-def _parts(parameters: Sequence[tuple[str, Any]]) -> Counter[str]:
-    """Trainable parameters by what they belong to: lora, saved (trained in full, PEFT's copy), bias, base."""
+def _parts(parameters: Sequence[tuple[str, Any]], head: str) -> Counter[str]:
+    """Trainable parameters by what they belong to: lora, saved (the head), full (other PEFT copies), bias, base."""
     parts: Counter[str] = Counter()
     for name, value in parameters:
         if value.requires_grad:
-            saved = "modules_to_save" in name or any(f".{head}." in f".{name}" for head in HEADS[:4])
-            kind = "lora" if "lora_" in name else "saved" if saved else "bias" if name.endswith(".bias") else "base"
-            parts[kind] += _size(value)
+            parts[_kind_of(name, (*HEADS, head))] += _size(value)
     return parts
+
+
+def _kind_of(name: str, heads: Iterable[str]) -> str:
+    if "lora_" in name:
+        return "lora"
+    if any(head and f".{head}." in f".{name}" for head in heads):
+        return "saved"
+    if "modules_to_save" in name:
+        return "full"
+    return "bias" if name.endswith(".bias") else "base"
+
+
+def _other_kind(model: Any) -> str:
+    """PEFT's name for an adapter that is not LoRA; empty where it is, or where there is none."""
+    configs = getattr(model, "peft_config", None)
+    kinds = [getattr(item, "peft_type", "") for item in configs.values()] if isinstance(configs, dict) else []
+    kinds = [str(getattr(kind, "value", kind)) for kind in kinds]
+    lora = any("lora_" in name for name, _ in model.named_parameters())
+    return "" if lora or not kinds or kinds[-1] in LORA_KINDS else kinds[-1]
 
 
 def _made_of(setup: Setup, parts: Counter[str]) -> str:
@@ -359,18 +457,22 @@ def _made_of(setup: Setup, parts: Counter[str]) -> str:
             ranks[int(value.shape[0])] += 1
     rank = " and ".join(f"r={item}" for item in sorted(ranks)) or "LoRA"
     where = f" on {', '.join(sorted(names))} ({sum(ranks.values())} matrices)" if names else ""
-    words = {"saved": "head", "bias": "biases", "base": "other weights"}
-    rest = "".join(f", {words[kind]} {parts[kind]:,}" for kind in ("saved", "bias", "base") if parts[kind])
+    words = {"saved": "head", "full": "other modules in full", "bias": "biases", "base": "other weights"}
+    rest = "".join(f", {words[kind]} {parts[kind]:,}" for kind in words if parts[kind])
     return f"LoRA {rank}{where} {parts['lora']:,}{rest}"
 
 
 def _load_dtype(setup: Setup) -> Iterator[Row]:
+    if not _is_model(setup.model):
+        return
     title, dtype = "Weights' dtype", _base_dtype(setup.model)
     word = "dtype" if _version("transformers") >= (4, 56) else "torch_dtype"
     name = str(getattr(setup.config, "name_or_path", "") or "...")
     line = f"{type(setup.base).__name__}.from_pretrained({name!r}, {word}=torch.float32, ...)"
     if dtype == "float32":
         yield Row(OK, title, "float32.")
+    elif dtype == "float64":
+        yield Row(LOOK, title, "float64: twice the memory, and slow on every GPU of the course.", line)
     elif dtype is None or dtype not in ("bfloat16", "float16"):
         yield Row(UNKNOWN, title, f"{dtype or 'none'}: quantised or of a kind that is not judged here.")
     elif dtype == "bfloat16" and setup.gpu.bfloat16:
@@ -390,11 +492,17 @@ def _load_dtype(setup: Setup) -> Iterator[Row]:
 
 def _precision(setup: Setup) -> Iterator[Row]:
     title = "Mixed precision"
-    if setup.args is None:
-        yield Row(UNKNOWN, title, "no training arguments were given.")
+    if not _is_arguments(setup.args):
+        what = "no training arguments were given." if setup.args is None else "these are no training arguments."
+        yield Row(UNKNOWN, title, what)
+        return
+    if not _is_model(setup.model):
         return
     fp16, bf16, dtype, gpu = bool(setup.arg("fp16")), bool(setup.arg("bf16")), _base_dtype(setup.model), setup.gpu
-    if bf16 and not gpu.bfloat16:
+    if fp16 and bf16:
+        word = "bf16" if gpu.bfloat16 else "fp16"
+        yield Row(FIX, title, "fp16 and bf16 are both set; only one can be.", f"TrainingArguments(..., {word}=True)")
+    elif bf16 and not gpu.bfloat16:
         yield Row(
             FIX,
             title,
@@ -525,6 +633,7 @@ def _reach(setup: Setup) -> Iterator[Row]:
 
 
 QUESTIONS: tuple[tuple[str, Callable[[Setup], Iterable[Row]]], ...] = (
+    ("Model", _given),
     ("GPU", _hardware),
     ("Padding side", _padding),
     ("Pad token", _pad_token),
@@ -543,8 +652,7 @@ QUESTIONS: tuple[tuple[str, Callable[[Setup], Iterable[Row]]], ...] = (
 def _gpu(named: str | None) -> Gpu:
     torch = sys.modules.get("torch")
     if named:
-        old = any(word in named.lower() for word in NO_BFLOAT16)
-        return Gpu(named, not old)
+        return Gpu(named, not NO_BFLOAT16.search(named.lower().replace("-", " ")))
     if torch is not None and torch.cuda.is_available():
         found = [(torch.cuda.get_device_capability(index), index) for index in range(torch.cuda.device_count())]
         weakest, index = min(found)
@@ -575,11 +683,15 @@ def _is_decoder(setup: Setup) -> bool | None:
 
 
 def _find_head(base: Any) -> tuple[str, Any]:
+    """By its usual name, else the one layer of the model's own that gives as many numbers as there are labels."""
     for name in HEADS:
         found = getattr(base, name, None)
         if found is not None and hasattr(found, "named_parameters"):
             return name, found
-    return "", None
+    labels = getattr(getattr(base, "config", None), "num_labels", None) or getattr(base, "num_labels", None)
+    children = list(base.named_children()) if hasattr(base, "named_children") else []
+    last = [(name, child) for name, child in children if labels and getattr(child, "out_features", None) == labels]
+    return last[0] if len(last) == 1 else ("", None)
 
 
 def _has_adapter(model: Any) -> bool:

@@ -95,3 +95,20 @@ def test_without_a_run_only_clear_code_decides(items, verdict):
     answer = padding_side(observed(*items, ran=False), Options())
     assert answer.verdict == verdict
     assert verdict != "failed" or not answer.caps
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("tok = AutoTokenizer.from_pretrained(name)", "failed"),
+        ("tok = AutoTokenizer.from_pretrained(name)\nsettings.padding_side = side", "not_assessed"),
+        ("tok = AutoTokenizer.from_pretrained(name, padding='left')", "not_assessed"),
+        ("ids = ids.flip(1)", "not_assessed"),
+    ],
+)
+def test_a_side_that_no_code_speaks_of_is_the_tokenizer_s_default(code, verdict):
+    unset = PaddingSet(**CODE, model="decoder", side="right", explicit=False, fed=True)
+    notebook = {"cells": [{"cell_type": "code", "source": code, "outputs": []}]}
+    answer = padding_side(observed(unset, ran=False, notebook=notebook), Options())
+    assert (answer.verdict, answer.caps) == (verdict, verdict != "failed")
+    assert presentable(answer)

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from grader.checking.api import CheckOptions
-from grader.checks.tier_table import tier_table
+from grader.checks.tier_table import Options, tier_table
 from grader.model.finding import Finding
 from tests.builders_notebooks import case, code, markdown, presentable
 
@@ -23,7 +22,7 @@ PICTURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with
 
 
 def answer(*cells: dict[str, Any]) -> Finding:
-    found = tier_table(case(*cells), CheckOptions())
+    found = tier_table(case(*cells), Options())
     assert presentable(found)
     return found
 
@@ -64,7 +63,7 @@ LINES = "selten (4-27) | Klassen: 29 | Encoder: 0.011 | Decoder: 0.061\nmittel (
 
 
 def test_printed_tiers_are_read_in_other_languages():
-    assert tier_table(case(code("print(t, f1_enc, f1_dec)", LINES)), CheckOptions()).verdict == "passed"
+    assert tier_table(case(code("print(t, f1_enc, f1_dec)", LINES)), Options()).verdict == "passed"
 
 
 @pytest.mark.parametrize(
@@ -76,4 +75,10 @@ def test_printed_tiers_are_read_in_other_languages():
     ],
 )
 def test_lines_that_may_be_tiers_are_never_called_missing(shown):
-    assert tier_table(case(code("zeige(x)", shown)), CheckOptions()).verdict != "failed"
+    assert tier_table(case(code("zeige(x)", shown)), Options()).verdict != "failed"
+
+
+def test_an_assignment_may_ask_for_one_model_only() -> None:
+    shown = case(code("print(t)", "tier  encoder F1\nrare (4-27)  0.05\ncommon (500+)  0.89"))
+    assert tier_table(shown, Options()).verdict == "partial"
+    assert tier_table(shown, Options(models=("encoder",))).verdict == "passed"

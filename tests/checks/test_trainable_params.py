@@ -133,3 +133,36 @@ def test_a_printed_count_that_the_code_cannot_give_is_a_conflict_and_no_fail():
     printed = Trainable(**PRINTED, model="decoder", count=8_899_456)
     answer = trainable_params(observed(trains("decoder", Q4), printed), Options())
     assert (answer.verdict, [flag.kind for flag in answer.flags]) == ("passed", ["conflict"])
+
+
+def test_a_model_that_writes_text_has_no_head_to_be_frozen():
+    config = configured("decoder", r=16, target_modules=list(Q4), task_type="CAUSAL_LM")
+    printed = Trainable(**PRINTED, model="decoder", count=2_162_688)
+    assert trainable_params(observed(config, printed, model="decoder", ran=False), Options()).verdict == "not_assessed"
+
+
+def everything(role="encoder", *, without=()):
+    facts = week3().models[role]
+    kept = [name for name in facts.parameters if not any(part in name for part in without)]
+    return Trainable(
+        **DRY, model=role, names=tuple((name, (32, 32)) for name in kept), head="classifier" not in without
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "verdict"),
+    [
+        ([everything()], "passed"),
+        ([everything(without=("classifier",))], "failed"),
+        ([everything(without=("layers.",))], "partial"),  # only embeddings and head
+        ([trains("encoder", ENCODER)], "partial"),
+        ([trains("encoder", ENCODER, head=False)], "failed"),
+        ([Trainable(**DRY, model="encoder", names=(), head=False)], "failed"),
+        ([everything(), Trained(**DRY, model="encoder", steps=9, head=False, adapter=False, base=False)], "failed"),
+        ([], "not_assessed"),
+    ],
+)
+def test_full_training_may_be_what_is_asked_for(items, verdict):
+    answer = trainable_params(observed(*items, model="encoder"), Options(train="full"))
+    assert answer.verdict == verdict
+    assert presentable(answer)

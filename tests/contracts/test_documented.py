@@ -11,10 +11,12 @@ import click
 import pytest
 
 import grader.cli.assignments
+import grader.cli.course
 import grader.cli.doctoring
 import grader.cli.grading
 import grader.cli.moodle
 import grader.cli.releasing
+import grader.cli.reviewing
 import grader.cli.students  # noqa: F401
 from grader.catalog import Course
 from grader.checking.engine import bind
@@ -48,7 +50,7 @@ def test_every_command_is_documented_and_helps(name: str) -> None:
     assert (commands(app)[name].help or "").strip()
 
 
-@pytest.mark.parametrize("name", ["grade", "check", "release"])
+@pytest.mark.parametrize("name", ["grade", "check", "release", "review"])
 def test_every_option_of_the_main_commands_is_documented(name: str) -> None:
     options = [option for item in commands(app)[name].params for option in item.opts if option.startswith("--")]
     assert [option for option in options if option not in DOCS] == []

@@ -190,6 +190,22 @@ GREED = (
         status="out_of_memory",
     ),
     attack(
+        "takes shared memory that is in no file",
+        "memory of the box",
+        "import mmap\nprint('BEGUN', flush=True); time.sleep(0.5)\nhoard = []\nwhile True:\n"
+        "    hoard.append(mmap.mmap(-1, 32 << 20)); hoard[-1].write(b'x' * (32 << 20)); time.sleep(0.02)",
+        proof="BEGUN",
+        status="out_of_memory",
+    ),
+    attack(
+        "takes memory that belongs to no process",
+        "system call filter",
+        "attempt('memfd', os.memfd_create, 'hoard')\nattempt('shmget', call, 29, 0, 1 << 30, 0o1600)\n"
+        "attempt('msgget', call, 68, 0, 0o1600)\nattempt('semget', call, 64, 0, 8, 0o1600)",
+        proof=("REFUSED memfd", "REFUSED shmget", "REFUSED msgget", "REFUSED semget"),
+        never="GOT",
+    ),
+    attack(
         "fills every folder it may write to",
         "sizes of the memory file systems",
         "for folder in ('/job', '/tmp', '/dev/shm', '/run/k'):\n    written = 0\n    try:\n        for n in range(50):\n"
@@ -267,6 +283,14 @@ STUBBORN = (
            "print('BEGUN', flush=True); time.sleep(0.3)\nos.kill(os.getpid(), signal.SIGSTOP)", proof="BEGUN", status="timeout"),
     attack("makes the recorder's last word endless", "time to finish",
            "print('BEGUN')\ndef forever():\n    while True: time.sleep(1)\nget_ipython().kernel.grader_finish = forever", proof="BEGUN"),
+    attack("waits for an answer that nobody gives", "there is no standard input", "print('BEGUN')\ninput('your password? ')", "print('LATER')",
+           proof=("BEGUN", "StdinNotImplementedError|EOFError", "LATER"), status="error"),
+    attack("shows an object whose display never ends", "time of a cell",
+           "print('BEGUN', flush=True)\nclass Endless:\n    def _repr_html_(self):\n        while True: pass\nEndless()", "print('LATER')",
+           proof=("BEGUN", "LATER"), status="timeout"),
+    attack("raises errors whose texts run code and never end", "it is one box's process, bytes per cell",
+           "class Odd(Exception):\n    def __str__(self): return 'x' * 200_000\n    def __repr__(self): raise SystemExit\nprint('BEGUN', flush=True)\nraise Odd()", "print('LATER')",
+           proof=("BEGUN", "LATER"), status="error"),
     attack("leaves a daemon behind", "the box's processes end with its first one",
            "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        [signal.signal(s, signal.SIG_IGN) for s in (1, 2, 15)]\n"
            "        os.execvp('sleep', ['sleep', '86397'])\n    os._exit(0)\nprint('LEFT')", proof="LEFT"),
@@ -323,6 +347,20 @@ POISON = (
            "for path in (os.environ['HF_HUB_CACHE'] + '/models--Qwen--Qwen2.5-0.5B/refs/main', os.environ['COURSE_DATA'] + '/labels.json'):\n"
            "    attempt(path, write, path)\nimport nbformat, grader\nfor module in (nbformat, grader): attempt(module.__name__, write, module.__file__)",
            proof=("REFUSED .*refs/main", "REFUSED .*labels.json", "REFUSED nbformat", "REFUSED grader"), never="GOT"),
+    attack("patches the recorder so that it says what it likes", "records are claims: saved weights are measured outside, contradictions go to a person",
+           "inside = [module for name, module in sys.modules.items() if name.startswith('grader_inside')]\n"
+           "for module in inside:\n    for name, thing in list(vars(module).items()):\n        if hasattr(thing, 'emit'): thing.emit = lambda *a, **k: None\n"
+           "print('PATCHED', len(inside) > 3)", "print('LATER')", proof=("PATCHED True", "LATER")),
+    attack("forges evidence, findings and scorecard beside its notebook", "what it leaves is measured as files of its own, never read as ours",
+           "told = json.dumps(dict(digest='0' * 64, total='100', findings=dict(x=dict(verdict='passed'))))\n"
+           "for name in ('evidence.json', 'findings.json', 'scorecard.json', 'results.json', 'reading.json'): write(name, told)\nprint('FORGED', len(os.listdir('.')))", proof="FORGED 5"),
+    attack("leaves safetensors whose headers lie", "lengths, depth and offsets are held against the file",
+           "import struct\ndeep = b'[' * 200_000\nfor name, data in dict(a=struct.pack('<Q', 2**63), b=struct.pack('<Q', len(deep)) + deep, c=b'').items():\n"
+           "    open(name + '.safetensors', 'wb').write(data)\nprint('LEFT')", proof="LEFT"),
+    attack("shuts its kernel down through the kernel's own channels", "it is one box's process",
+           "import zmq\nprint('BEGUN', flush=True); time.sleep(0.5)\nkernel = get_ipython().kernel\n"
+           "channel = zmq.Context().socket(zmq.DEALER); channel.linger = 2000; channel.connect('ipc:///run/k/s-4')\nkernel.session.send(channel, 'shutdown_request', dict(restart=False)); time.sleep(3)", "print('LATER')",
+           proof="BEGUN", status=("crashed", "ok", "error", "timeout")),
     attack("forges the recorder's records", "records are claims, bounded, and move nothing by themselves",
            "for fd in os.listdir('/proc/self/fd'):\n    try:\n        if 'pipe' in os.readlink(f'/proc/self/fd/{{fd}}'):\n"
            "            os.write(int(fd), b'{{\"t\": \"forged\", \"exec\": 1}}\\n{{\"t\": \"grader_cell\", \"exec\": -5}}\\nnot json\\n' + b'[' * 100_000 + b'\\n' + b'x' * 300_000 + b'\\n')\n"
@@ -356,13 +394,3 @@ POISON = (
 )  # fmt: skip
 
 ATTACKS = (*SPYING, *NETWORK, *GREED, *STUBBORN, *ESCAPING, *POISON)
-
-
-def table() -> str:
-    """Every attack with what stops it, for the documentation: `python tests/integration/attacks.py`."""
-    rows = (f"| {attack.name} | {attack.stopped_by} | {', '.join(attack.status)} |" for attack in ATTACKS)
-    return "\n".join(("| a notebook that | is stopped by | ends as |", "|---|---|---|", *rows))
-
-
-if __name__ == "__main__":
-    print(table())

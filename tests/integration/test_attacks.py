@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from attack_table import PAGE, page
 from attacks import ATTACKS, Attack
 
 from grader.execution import Job, Limits, Run, Stage, wire
+from grader.observing import measure_saved
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.slow]
 
 HERE = Path(__file__).parent
 LIMITS = Limits(
-    cell_seconds=10, notebook_seconds=25, finish_seconds=3, memory_mb=900, processes=60, files=6000, work_mb=64,
+    cell_seconds=8, grace_seconds=3, notebook_seconds=20, finish_seconds=3, memory_mb=900, processes=60, files=6000, work_mb=64,
     temp_mb=48, file_mb=64, cell_output_bytes=300_000, notebook_output_bytes=1_000_000, trace_bytes=4_000_000,
     open_files=500, message_bytes=4 << 20, harvest_bytes=1 << 20,
 )  # fmt: skip
@@ -206,3 +208,16 @@ def test_forged_records_stay_claims(scene: Scene) -> None:
     flooded = scene.runs["floods the recorder"]
     assert flooded.trace_truncated
     assert sum(len(json.dumps(record)) for record in flooded.trace) < 2 * LIMITS.trace_bytes
+
+
+def test_weights_that_lie_and_forged_artefacts_are_only_files(scene: Scene) -> None:
+    lying = measure_saved(scene.runs["leaves safetensors whose headers lie"].files, "dry_run")
+    assert len(lying) == 3
+    assert all(saved.problem and not saved.tensors for saved in lying)
+    forged = scene.runs["forges evidence, findings and scorecard beside its notebook"]
+    assert "evidence.json" in forged.files
+    assert (forged.status, forged.errors, forged.cells_run) == ("ok", (), 2)
+
+
+def test_the_page_of_attacks_is_what_the_tests_make() -> None:
+    assert PAGE.read_text("utf-8") == page()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import sys
 import warnings
 from pathlib import Path
@@ -15,15 +15,8 @@ ROOT = Path(__file__).parents[2]
 PREFLIGHT = ROOT / "grader" / "selfcheck" / "preflight.py"
 
 
-def setups() -> Any:
-    found = importlib.util.spec_from_file_location("preflight_setups", Path(__file__).parent / "preflight_setups.py")
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-TABLE = setups()
+TABLE: Any = importlib.import_module("preflight_setups")
+importlib.import_module("preflight_setups_odd")  # adds its set-ups to the table
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +33,28 @@ def test_each_setup_gets_its_answers(name: str, preflight: Any) -> None:
     assert answered == wanted
 
 
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_it_changes_nothing_and_takes_no_random_number(preflight: Any) -> None:
+    import torch
+
+    (model, *rest), options = TABLE.SETUPS["decoder_as_asked"][0]()
+    model.train()
+    before = {name: (value.clone(), value.requires_grad) for name, value in model.named_parameters()}
+    settings, state = dict(rest[1].to_dict()), torch.get_rng_state()
+    preflight.preflight(model, *rest, show=False, **options)
+    after = {name: (value, value.requires_grad) for name, value in model.named_parameters()}
+    assert all(torch.equal(after[name][0], value) and after[name][1] is grad for name, (value, grad) in before.items())
+    assert model.training and rest[1].to_dict() == settings and torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_it_takes_less_than_a_second_at_real_depth(preflight: Any) -> None:
+    _, _, seconds = TABLE.answers(preflight, "a_large_real_depth")
+    assert seconds < 1.0
+
+
 class Hostile:
     """An object on which every look fails."""
 
@@ -48,7 +63,9 @@ class Hostile:
 
 
 @pytest.mark.parametrize(
-    "thing", [None, 3, "model", object(), Hostile(), [], {"fp16": 1}], ids=lambda thing: type(thing).__name__
+    "thing",
+    [None, 3, "model", object(), Hostile(), Hostile, [], {"fp16": 1}, {}, range(3), float("nan"), print, sys],
+    ids=lambda thing: type(thing).__name__,
 )
 def test_whatever_it_is_given_it_never_raises(thing: Any, preflight: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for items in [

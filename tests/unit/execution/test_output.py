@@ -111,6 +111,13 @@ def test_an_error_is_kept_even_when_the_purse_is_empty() -> None:
     assert outputs[-1]["ename"] == "ValueError"
 
 
+def test_an_error_of_any_length_is_an_error() -> None:
+    error = message("error", {"ename": "Odd", "evalue": "x" * 200_000, "traceback": ["y" * 200_000]})
+    capture, (output,) = captured(error, limits=Limits(cell_output_bytes=3000))
+    assert (output["ename"], output["evalue"], output["traceback"]) == ("Odd", "x" * 2000, [])
+    assert capture.cut == {0}
+
+
 def test_the_notebook_has_a_purse_too() -> None:
     _, outputs = captured(*(figure(1000) for _ in range(10)), limits=Limits(notebook_output_bytes=5000))
     assert sum(o["output_type"] == "display_data" for o in outputs) == 4

@@ -278,6 +278,27 @@ def test_who_handed_in_again_is_not_given_the_old_grade(released: Class) -> None
     assert released.site.students[4].grade is None
 
 
+def test_who_hands_in_while_the_push_runs_is_not_given_the_old_grade(
+    released: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FakeMoodle.mod_assign_save_grade
+
+    def save(self: FakeMoodle, given: dict[str, str]) -> object:
+        self.students[8].modified = 4000
+        return real(self, given)
+
+    monkeypatch.setattr(FakeMoodle, "mod_assign_save_grade", save)
+    report = released.push()
+    assert dict(kinds(report)) == {"44": "give", "45": "give", "46": "give", "47": "give", "48": "skip"}
+    assert released.site.students[8].grade is None
+
+
+def test_penalties_of_moodles_own_are_pointed_out(released: Class) -> None:
+    assert released.push(PushOptions()).notes == ()
+    released.site.settings["gradepenalty"] = 1
+    assert "twice" in released.push(PushOptions()).notes[0]
+
+
 def test_who_left_the_course_is_not_given_anything(released: Class) -> None:
     del released.site.students[4]
     report = released.push()
@@ -330,6 +351,22 @@ def test_blind_marking_goes_there_and_back_without_a_name(tmp_path: Path) -> Non
         saves = found.saves()
         assert kinds(found.push()) == [("44", "unchanged")]
         assert found.saves() == saves
+
+
+def test_a_push_that_broke_off_while_marking_is_blind_is_known_for_ours(tmp_path: Path) -> None:
+    """Moodle shows the comment cleaned only, so it can't be compared: what we wrote down before decides."""
+    with serving(site := FakeMoodle([student(4), student(5)], blindmarking=1)):
+        found = Class(site, tmp_path)
+        found.pull()
+        found.release(n44=85, n45=70)
+        site.faults["mod_assign_save_grade"] = {1: "after, for good"}
+        with pytest.raises(ConnectionLostError):
+            found.push()
+        site.dead = False
+        site.cron()
+        assert kinds(found.push()) == [("44", "unchanged"), ("45", "give")]
+        site.cron()
+        assert [one.told for one in site.students.values()] == [1, 1]
 
 
 def test_a_marking_workflow_keeps_its_state(tmp_path: Path) -> None:
@@ -404,6 +441,8 @@ def test_dates_attempts_and_texts_are_pulled(tmp_path: Path) -> None:
     with serving(site := FakeMoodle(people, duedate=4000)):
         found = Class(site, tmp_path)
         rows = {one.participant.id: one for one in found.pull().batch.submissions}
+        assert (rows["44"].due_text, rows["46"].due_text) == ("@4000", "@8000")
+        assert rows["44"].submitted_text == "@5000"
         late = {number: rows[number].late_seconds for number in ("44", "45", "46")}
         assert late == {"44": 1000, "45": 0, "46": 1000}
         assert (rows["47"].draft, rows["48"].files[0].plugin, rows["49"].status) == (True, "onlinetext", "none")

@@ -140,3 +140,14 @@ def test_forged_records_of_the_wrong_shape_are_passed_over(bad):
 
 def test_files_of_another_model_say_nothing():
     assert observe({"x/model.safetensors": save({"transformer.wte.weight": np.ones((2, 2), np.float32)})}) == []
+
+
+def test_a_head_of_the_student_s_own_that_is_saved_beside_the_adapter_is_found_by_its_values():
+    files = adapter(head=None) | {"head.safetensors": save({"weight": END, "bias": np.ones(113, np.float32)})}
+    beside = [(item.path, item.head, item.head_trained, item.needs_hand_work) for item in observe(files, trace())]
+    assert ("head.safetensors", True, True, True) in beside
+
+
+def test_an_untrained_head_in_a_file_of_other_names_is_nobody_s():
+    files = adapter(head=None) | {"head.safetensors": save({"weight": START})}
+    assert [item.path for item in observe(files, trace())] == ["adapters/decoder/adapter_model.safetensors"]

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import re
 import shutil
+import tomllib
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import grader
 from grader.catalog import Course
 from grader.catalog.authoring import solution_lines
 from grader.checks import collect
 from grader.errors import CourseError
 from grader.pipeline import load_materials
 from grader.selfcheck.bundle import student_files, write_bundle
+from grader.selfcheck.checking import check_notebook
 from grader.selfcheck.explaining import documents, explanations
+from grader.selfcheck.export import export_notebook
+from grader.selfcheck.page import report_page
+from grader.selfcheck.report import report_of
+from grader.selfcheck.wheel import wheel, wheel_name
+from grader.settings import Settings
 
 ROOT = Path(__file__).parents[3]
-TELLING = 24
+TELLING = 25
 """Characters from which a line of the solution can't stand elsewhere by chance."""
 
 
@@ -31,17 +42,27 @@ def files() -> dict[str, bytes]:
     return student_files(Course(ROOT), "week3")
 
 
+def unpacked(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The bundle's files, those in the wheel among them."""
+    whole = {name: data for name, data in files.items() if not name.endswith(".whl")}
+    for name in files.keys() - whole.keys():
+        with zipfile.ZipFile(io.BytesIO(files[name])) as archive:
+            whole |= {f"{name}/{inner}": archive.read(inner) for inner in archive.namelist()}
+    return whole
+
+
 def words(files: dict[str, bytes]) -> str:
     """All text in the bundle, also as it reads once JSON's and YAML's quoting is undone."""
-    texts = [data.decode("utf-8") for name, data in files.items() if "/stage/" not in name]
+    texts = [data.decode("utf-8", "replace") for name, data in unpacked(files).items() if "/stage/" not in name]
     undone = [text.replace('\\"', '"').replace("\\n", "\n").replace("\\\\", "\\") for text in texts]
     return re.sub(r"\s+", " ", "\n".join([*texts, *undone]))
 
 
 def numbers(value: Any) -> Iterator[float]:
     if isinstance(value, dict):
-        for item in value.values():
-            yield from numbers(item)
+        for name, item in value.items():
+            if not name.startswith("encoder_full"):  # weeks 1 and 2, which the lecture shows: the baseline
+                yield from numbers(item)
     elif isinstance(value, float):
         yield value
 
@@ -101,9 +122,53 @@ def test_every_file_is_one_that_was_chosen(files: dict[str, bytes]) -> None:
         if not name.startswith("assignments/week3/stage/") and not name.startswith("docs/checks/")
     ]
     assert sorted(outside) == [
-        "README.md", "assignments/week3/assignment.yaml", "assignments/week3/memo_aids.json", "preflight.py", "rubrics/week3.yaml",
-        "starter.ipynb",
+        "README.md", "assignments/week3/assignment.yaml", "assignments/week3/memo_aids.json", wheel_name(), "preflight.py",
+        "rubrics/week3.yaml", "starter.ipynb",
     ]  # fmt: skip
+
+
+def test_the_wheel_holds_the_package_and_nothing_of_a_course(files: dict[str, bytes]) -> None:
+    with zipfile.ZipFile(io.BytesIO(files[wheel_name()])) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names} == {"grader", f"llm_course_grader-{grader.__version__}.dist-info"}
+    assert not [name for name in names if name.endswith((".ipynb", ".parquet", ".safetensors", ".pyc"))]
+    assert {
+        "grader/selfcheck/preflight.py",
+        "grader/selfcheck/explanations.yaml",
+        "grader/feedback/templates/parts.html",
+    } <= set(names)
+
+
+def test_the_wheel_installs_and_names_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / wheel_name()).write_bytes(wheel())
+    found = next(iter(metadata.distributions(path=[str(tmp_path / wheel_name())])))
+    assert (found.metadata["Name"], found.version) == ("llm-course-grader", grader.__version__)
+    needs = found.requires or []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert [need for need in project["dependencies"] if need not in needs] == []
+    assert any(need.startswith("torch") and 'extra == "run"' in need for need in needs)
+    assert [entry.value for entry in found.entry_points if entry.name == "grader"] == ["grader.cli:main"]
+    for line in (found.read_text("RECORD") or "").splitlines()[:-1]:
+        name, digest, size = line.rsplit(",", 2)
+        data = zipfile.ZipFile(tmp_path / wheel_name()).read(name)
+        assert len(data) == int(size)
+        assert digest == "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+def test_no_page_that_students_make_tells_what_is_hidden(tmp_path: Path) -> None:
+    """The self-check's page and the exported page of a finished homework, made with the bundle alone."""
+    zipfile.ZipFile(write_bundle(planted(tmp_path / "course"), "week3", tmp_path / "week3.zip")).extractall(tmp_path)
+    homework = ROOT / "assignments" / "week3" / "golden" / "08-bf16-training" / "homework.ipynb"
+    materials = load_materials(Course(tmp_path / "week3"), "week3")
+    page = report_page(report_of(check_notebook(homework, materials, Settings(mode="static")), materials))
+    whole = {"page": page.encode(), "export": export_notebook(homework).html}
+    assert b"SECRET-" not in b"".join(whole.values()) and b"0.731519" not in b"".join(whole.values())
+    rubric = load_materials(Course(ROOT), "week3").rubric
+    staff = [item.texts.staff for section in rubric.sections for item in section.criteria]
+    shown = words(whole)
+    assert [
+        text for text in staff for part in re.split(r"(?<=[.;])\s", text) if len(part) >= TELLING and part in shown
+    ] == []
 
 
 def planted(folder: Path) -> Course:

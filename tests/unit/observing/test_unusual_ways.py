@@ -1,0 +1,139 @@
+"""Ways of writing that real students have and the first corpus had not; each was once read wrongly or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from grader.model.evidence import Evidence
+from grader.model.observation import LatencyMeasured, Loaded, LoraConfigured, LossWeights, Number, TierTable
+from grader.observing.recorded import observe_outputs
+from grader.observing.source import observe_source
+from tests.builders_notebooks import code, week3
+
+F1_BY_CLASS = "fe = f1_score(y, p, labels=range(113), average=None, zero_division=0)"
+LOAD = 'm = AutoModelForSequenceClassification.from_pretrained("Qwen/Qwen2.5-0.5B", dtype=torch.float32)\n'
+LORA = 'm = get_peft_model(m, LoraConfig(task_type="SEQ_CLS", r=16, target_modules=["q_proj", "v_proj"]))\n'
+
+
+def shown(kind: type, *cells: dict[str, Any]) -> list[Any]:
+    return [
+        item for item in observe_outputs(Evidence(notebook={"cells": list(cells)}), week3()) if isinstance(item, kind)
+    ]
+
+
+def written(kind: type, *cells: str) -> list[Any]:
+    notebook = {"cells": [code(cell) for cell in cells]}
+    return [item for item in observe_source(Evidence(notebook=notebook), week3()) if isinstance(item, kind)]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "              encoder  decoder  decoder_w\ntier\nbig (500+)      0.470    0.480      0.470\nrare (<=27)     0.010    0.055      0.089\n",
+        "                ModernBERT   Qwen  Qwen weighted\nrare: 4-27           0.010  0.056          0.088\ncommon: 500+         0.470  0.479          0.466\n",
+        "                encoder  decoder  decoder weighted\ncommon (>=500)    0.473    0.483             0.470\nrare (<28)        0.011    0.056             0.090\n",
+        "rare (4-27) encoder 0.01\nrare (4-27) decoder 0.054\nfrequent (500+) encoder 0.471\nfrequent (500+) decoder 0.48\n",
+        "rare, up to 27 complaints    n= 29  ModernBERT 0.009  Qwen 0.050\nat least 500                 n= 28  ModernBERT 0.470  Qwen 0.480\n",
+        "selten (bis 27)        Encoder 0.010   Decoder 0.053\nhäufig (ab 500)        Encoder 0.471   Decoder 0.480\n",
+        "| tier   |   encoder |   decoder |\n|:-------|----------:|----------:|\n| rare   |    0.0090 |    0.0551 |\n| common |    0.4640 |    0.4812 |\n",
+        "                          encodeur  décodeur\nlabel\nrares (4 à 27)               0.010     0.055\nfréquentes (500 et plus)     0.472     0.482\n",
+    ],
+)  # fmt: skip
+def test_a_breakdown_is_found_where_the_notebook_computes_only_f1_class_by_class(output: str) -> None:
+    (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
+    assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
+def test_a_breakdown_without_a_word_is_nothing_where_recall_by_class_is_computed_too() -> None:
+    output = (
+        "rare (4-27) encoder 0.01\nrare (4-27) decoder 0.05\ncommon (500+) encoder 0.4\ncommon (500+) decoder 0.5\n"
+    )
+    recall = "r = recall_score(y, p, average=None)"
+    assert shown(TierTable, code(F1_BY_CLASS), code(recall), code("show()", output)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("qwen 26.50 ms/example 37.7 examples/s", [("decoder", "latency_ms", 26.5), ("decoder", "throughput", 37.7)]),
+        ("Qwen 2.5-0.5B accuracy 0.57", [("decoder", "accuracy", 0.57)]),
+        ("encoder: 310.4 ms/batch(32) = 9.70 ms/example", [("encoder", "batch_latency_ms", 310.4), ("encoder", "latency_ms", 9.7)]),
+        ("décodeur : 26.74 ms par exemple", [("decoder", "latency_ms", 26.74)]),
+        ("编码器 准确率 0.55", [("encoder", "accuracy", 0.55)]),
+    ],
+)  # fmt: skip
+def test_a_line_s_numbers_keep_model_and_unit(line: str, expected: list[tuple[str, str, float]]) -> None:
+    found = [(item.model, item.metric, item.value) for item in shown(Number, code("show()", line + "\n"))]
+    assert [item for item in found if item[1] is not None and item in expected] == expected
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "x = tok.pad([tok(r[0]) for r in rows[:32]], return_tensors='pt')",
+        "x = batch(rows)",
+    ],
+)
+def test_rows_of_a_batch_that_are_tokenised_one_by_one_are_no_single_examples(rows: str) -> None:
+    setup = f"{LOAD}tok = AutoTokenizer.from_pretrained('Qwen/Qwen2.5-0.5B')\ndef batch(rows):\n    return tok.pad([tok(r[0]) for r in rows])\n"
+    timed = (
+        f"def clock(m):\n    {rows}\n    sync = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)\n    m(**x)\n"
+        "    sync(); t = time.perf_counter()\n    for _ in range(10): m(**x)\n    sync()\n    return time.perf_counter() - t\nclock(m)"
+    )
+    (found,) = written(LatencyMeasured, setup, timed)
+    assert (found.batch_size, found.synchronised, found.repeats) == (None, True, 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "repeats"),
+    [
+        ("for b in loader:\n        t = time.time(); m(**b); d.append(time.time() - t)", None),
+        ("t = min(timeit.repeat(lambda: m(**x), number=5, repeat=3)); time.time()", None),
+        ("d = [t for _ in range(n) for t in [time.time()] if m(**x)]", None),
+        ("x = tok([r.text for r in rows]); t = time.time(); m(**x); time.time() - t", 1),
+    ],
+)
+def test_repetitions_that_the_text_does_not_count_are_left_open(body: str, repeats: int | None) -> None:
+    (found,) = written(LatencyMeasured, LOAD, f"def clock(m):\n    {body}\nclock(m)")
+    assert found.repeats == repeats
+
+
+def test_weights_are_followed_through_values_and_into_losses_of_single_rows() -> None:
+    made = "n = df.label.value_counts().sort_index().reindex(range(113)).values\nalpha = torch.tensor((n.sum() / n) ** 0.5)\n"
+    trainer = (
+        "class W(Trainer):\n    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):\n"
+        "        y = inputs['labels']; out = model(**inputs)\n        ce = F.cross_entropy(out.logits, y, reduction='none')\n"
+        "        a = alpha.to(y.device)[y]\n        return (a * ce).sum() / a.sum()\n"
+    )
+    used = written(LossWeights, LOAD + LORA, made + trainer + "W(m, TrainingArguments('o')).train()")
+    assert [(item.model, item.formula) for item in used if item.reached_loss] == [("decoder", "inverse_sqrt")]
+
+
+def test_a_class_of_settings_is_read() -> None:
+    load = "AutoModelForSequenceClassification.from_pretrained(CFG.name, torch_dtype=CFG.kind)"
+    (found,) = written(Loaded, 'class CFG:\n    name = "Qwen/Qwen2.5-0.5B"\n    kind = "auto"\n', load)
+    assert (found.model, found.dtype) == ("decoder", "bfloat16")
+
+
+def test_a_loop_over_ranks_configures_each_and_the_one_kept_is_followed() -> None:
+    loop = (
+        f"keep = None\nfor r in (4, 16):\n    {LOAD}    m = get_peft_model(m, LoraConfig(task_type='SEQ_CLS', r=r, target_modules=['q_proj']))\n"
+        "    if r == 16:\n        keep = m\nTrainer(keep, TrainingArguments('o')).train()"
+    )
+    found = written(LoraConfigured, loop)
+    assert [(item.config["r"], item.trained) for item in found] == [(4, False), (16, True)]
+
+
+def test_an_optimizer_made_before_lora_leaves_open_what_trains() -> None:
+    before = f"{LOAD}opt = torch.optim.AdamW(m.parameters(), lr=1e-4)\n{LORA}"
+    after = f"{LOAD}{LORA}opt = torch.optim.AdamW(m.parameters(), lr=1e-4)\n"
+    (early,), (late,) = written(LoraConfigured, before), written(LoraConfigured, after)
+    assert (early.config.get("unresolved"), late.config.get("unresolved")) == (["optimizer"], None)
+
+
+def test_a_subclass_of_the_model_s_class_is_loaded_like_it() -> None:
+    made = "class Mine(Qwen2ForSequenceClassification):\n    pass\nMine.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)"
+    (found,) = written(Loaded, "from transformers import Qwen2ForSequenceClassification", made)
+    assert (found.model, found.dtype) == ("decoder", "float32")
