@@ -88,6 +88,7 @@ def install(session: Session) -> None:
     """Map arguments as soon as the libraries are there."""
     hooks, guard = session.hooks, session.guard
     hooks.when("transformers", guard(lambda module: _old_names(session, module)))
+    hooks.when("transformers.optimization", guard(lambda module: _old_optimizers(session, module)))
     hooks.when("transformers.training_args", guard(lambda module: _training_arguments(session, module)))
     hooks.when("transformers.trainer", guard(lambda module: _trainer(session, module)))
     hooks.when("transformers.tokenization_utils_base", guard(lambda module: _tokenizer(session, module)))
@@ -260,6 +261,19 @@ def _old_names(session: Session, transformers: Any) -> None:
             return missing[name]()
 
     type(transformers).__getattr__ = __getattr__
+
+
+def _old_optimizers(session: Session, module: Any) -> None:
+    """`from transformers.optimization import AdamW`."""
+
+    def __getattr__(name: str) -> Any:  # noqa: N807
+        if name != "AdamW":
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+        session.compat("transformers.optimization.AdamW", "from torch")
+        return _adamw()
+
+    if not hasattr(module, "AdamW") and not hasattr(module, "__getattr__"):
+        module.__getattr__ = __getattr__
 
 
 def _adamw() -> Any:
