@@ -49,6 +49,12 @@ class Cluster:
 
     def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
         """Execute every job; results as they finish, each job's once. `jobs` may be a generator."""
+        try:
+            yield from self._map(jobs)
+        except OSError:  # Dask's own word for a connection that closed is one
+            raise MachineError("the scheduler of the cluster was lost", todo=AGAIN) from None
+
+    def _map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Run]]:
         source, again = iter(jobs), collections.deque[Job]()
         under_way: dict[Any, Job] = {}
         while True:

@@ -66,6 +66,7 @@ class Lab:
     port: int
     tls: Path
     apart: bool
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -139,9 +140,9 @@ def lab(folder: Path, *, workers: int = 3) -> Iterator[Lab]:
     with socket.socket() as free:
         free.bind((host, 0))
         port = free.getsockname()[1]
-    found = Lab(folder, host, port, tls, apart)
-    command = [*_dask("scheduler"), "--host", found.address, "--no-dashboard", *_tls(tls)]
+    command = [*_dask("scheduler"), "--host", f"tls://{host}:{port}", "--no-dashboard", *_tls(tls)]
     scheduler = _start(command, folder / "scheduler.log", {})
+    found = Lab(folder, host, port, tls, apart, scheduler)
     try:
         _await_port(host, port, scheduler)
         for _ in range(workers):

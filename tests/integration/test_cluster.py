@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cluster_lab import Lab, lab, make_certificates
 
+import grader.execution.cluster
 from grader.errors import InputError, MachineError
 from grader.execution import Job, Limits, Run, Stage, open_pool
 from grader.execution.cluster import open_cluster
@@ -207,3 +208,20 @@ def test_a_stage_that_arrives_damaged_is_not_used(stage: Stage, tmp_path: Path) 
     there.set_up(tmp_path)
     assert there.trouble == "the stage arrived damaged"
     assert there.execute(b"{}") == b'{"trouble":"the stage arrived damaged"}'
+
+
+def test_a_scheduler_that_is_lost_ends_the_run_with_what_to_do(
+    cluster: Lab, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last test here: there is no cluster after it."""
+    monkeypatch.setattr(grader.execution.cluster, "CONNECT_SECONDS", 5.0)
+    results = []
+    with (
+        pytest.raises(MachineError, match="scheduler of the cluster was lost") as caught,
+        open_cluster(cluster.address, stage, limits=LIMITS, tls=cluster.tls, warm=False) as workers,
+    ):
+        for done in workers.map(a_class(6)):
+            results.append(done)
+            cluster.scheduler.kill()
+    assert results
+    assert "again" in (caught.value.todo or "")
