@@ -19,12 +19,14 @@ from grader.pipeline.executing import execute, make_task, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials
 from grader.pipeline.results import Graded
+from grader.selfcheck.progress import progress
+from grader.selfcheck.wheel import wheel_name
 from grader.settings import Settings
 
 LIBRARIES = {"torch": "torch", "transformers": "transformers", "peft": "peft", "accelerate": "accelerate", "datasets": "datasets",
     "sklearn": "scikit-learn", "matplotlib": "matplotlib"}  # fmt: skip
 """What course notebooks import: module -> name under which it is installed."""
-INSTALL = 'python -m pip install "llm-course-grader[run]"   (or the .whl file that your course gave you, with [run] after its name)'
+INSTALL = f'python -m pip install "{wheel_name()}[run]"   (the file lies in the folder of the assignment)'
 
 
 LARGEST_MODULE = 1 << 20
@@ -80,9 +82,11 @@ def after_submission(materials: Materials) -> list[str]:
 
 
 def memo_gaps(path: Path, materials: Materials) -> list[str]:
-    """What the lines that look for the memo's parts say, where not all are there. Nothing is run."""
+    """What the lines that look for the memo's parts say, where all is written but not all found. Nothing is run."""
     wanted = {line.id for line in materials.rubric.checks if line.check == "memo_sections"}
     graded = check_notebook(path, materials, Settings(mode="static"))
+    if graded.evidence.notebook is None or any(part.text for part in progress(graded.evidence.notebook).to_write):
+        return []  # the cells themselves say so
     found = [found for name, _, found in public_findings(graded, materials) if name in wanted]
     return [item.student_text for item in found if item.verdict != "passed"]
 
