@@ -25,6 +25,8 @@ from grader.model.rubric import CheckLine, Rubric
 
 FRAMES_SHOWN = 3
 MESSAGE_CHARS = 300
+DAMAGED = frozenset({"notebook_repaired", "page_cut_off"})
+"""Flags of files of which cells are missing."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,19 @@ def run_checks(  # noqa: PLR0913  (what a verdict depends on, each part by name)
             answers[item.line.id] = _blocked(titles[because[parent]], because[parent])
             continue
         case = Case(line=item.line, evidence=evidence, seen=seen, assignment=assignment, scale=scale)
-        answers[item.line.id] = _run(item, case)
+        answers[item.line.id] = _unless_damaged(_run(item, case), evidence)
         if answers[item.line.id].verdict == "failed":
             because[item.line.id] = item.line.id
     return Findings(findings={line.id: answers[line.id] for line in rubric.checks if line.id in answers})
+
+
+def _unless_damaged(answer: Finding, evidence: Evidence) -> Finding:
+    """Where cells of the file are missing, what looks wrong may have stood in them: nothing is failed."""
+    if answer.verdict != "failed" or not any(flag.kind in DAMAGED for flag in evidence.flags):
+        return answer
+    student = "The file that you handed in is damaged and cells may be missing, so this was not judged; a person will look."
+    staff = f"The file is damaged; of what is left this would be failed: {answer.staff_text}"
+    return not_assessed(student, staff).model_copy(update={"source": answer.source, "citations": answer.citations})
 
 
 def _bind_line(line: CheckLine, registry: Registry) -> Bound | Problem:

@@ -58,16 +58,25 @@ def notebook_from_html(data: bytes) -> HtmlNotebook:
         kind = editor_of(text)
         return HtmlNotebook(reason=why_no_notebook(kind), editor_page=editor or kind is not None)
     python = {"language_info": {"name": "python"}}
+    cut = _cut_off(text)
     visible = normalise({"cells": cells, "metadata": python, "nbformat": 4, "nbformat_minor": 5})
     carried = _carried(page)
     if carried is None:
-        return HtmlNotebook(notebook=visible.notebook, flags=(*visible.flags, *_flags(cells, page)))
+        return HtmlNotebook(notebook=visible.notebook, flags=(*visible.flags, *cut, *_flags(cells, page)))
     if difference(carried.notebook, visible.notebook) is None:
         return HtmlNotebook(notebook=carried.notebook, flags=carried.flags)
     why = "The notebook carried inside the HTML file differs from the visible page; the visible page is graded."
     return HtmlNotebook(
         notebook=visible.notebook, flags=(*visible.flags, Flag(kind="carried_notebook_differs", why=why))
     )
+
+
+def _cut_off(text: str) -> tuple[Flag, ...]:
+    """A page that begins as a whole one and never ends: cells are missing. (Exports with the `basic` template have no such end.)"""
+    if not re.search(r"<html\b", text[:20_000], re.IGNORECASE) or re.search(r"</(?:html|body)\s*>", text, re.IGNORECASE):
+        return ()
+    why = f"The HTML file ends in the middle, as if it had not been saved or uploaded whole; what is there is graded. {ADVICE}"
+    return (Flag(kind="page_cut_off", why=why),)
 
 
 def _cells(page: Element) -> list[Cell]:

@@ -2,6 +2,7 @@
 
     python -m tests.corpus --count 300 --seed 0 --mode static
     python -m tests.corpus --count 40 --seed 9000 --mode dry-run --jobs 2 --out results.json
+    python -m tests.corpus --merge part-*.json --out results.json   # parts of a long run, each made with --full
     python -m tests.corpus --show 17          # one notebook as text, with its truth
     python -m tests.corpus --write 17 FILE    # ... as the file that would be handed in
 
@@ -19,7 +20,7 @@ from typing import Any
 from grader.settings import Settings
 from tests.corpus.choices import draw
 from tests.corpus.handwritten import judge_handwritten
-from tests.corpus.judge import ROOT, Judged, as_file, as_records, judge_seeds, pretty
+from tests.corpus.judge import ROOT, Judged, as_file, as_records, from_record, judge_seeds, pretty
 from tests.corpus.notebook import build
 from tests.corpus.report import summary, text
 from tests.corpus.truth import truth
@@ -33,6 +34,8 @@ def main() -> int:
     if options.write:
         Path(options.write[1]).write_bytes(as_file(draw(int(options.write[0])))[1])
         return 0
+    if options.merge:
+        return _merge(options)
     settings = Settings(mode=options.mode, jobs=options.jobs)
     seeds = options.seeds or range(options.seed, options.seed + options.count)
     by_hand = judge_handwritten(settings, options.course)
@@ -41,11 +44,22 @@ def main() -> int:
     for judged in by_hand if options.handwritten else judge_seeds(seeds, settings, options.course):
         found.append(judged)
         print(f"\r{len(found)}", end="", file=sys.stderr, flush=True)
-        result = summary(found, options.mode, options.seed)
+        result = summary(found, options.mode, min(options.seeds, default=0) if options.seeds else options.seed)
         if options.out:  # rewritten each time: a long run that is stopped leaves what it has
             _store(options, result, found)
     print("\n" + text(result))
     return int(bool(result["totals"]["false_failed"] or result["totals"]["wrong"]))
+
+
+def _merge(options: argparse.Namespace) -> int:
+    parts = [json.loads(path.read_text(encoding="utf-8")) for path in options.merge]
+    found = [from_record(item) for part in parts for item in part["notebooks_judged"]]
+    result = summary(found, parts[0]["mode"], min(part["first_seed"] for part in parts))
+    result["commit"] = ", ".join(dict.fromkeys(part["commit"] for part in parts))
+    if options.out:
+        _store(options, result, found)
+    print(text(result))
+    return 0
 
 
 def _store(options: argparse.Namespace, result: dict[str, Any], found: list[Judged]) -> None:
@@ -63,6 +77,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="notebooks executed at the same time")
     parser.add_argument("--course", type=Path, default=ROOT, help="course root (default: this repository)")
     parser.add_argument("--out", type=Path, help="write the results as JSON")
+    parser.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="put parts of a long run together")
     parser.add_argument("--full", action="store_true", help="with every notebook's verdicts")
     parser.add_argument("--show", type=int, metavar="SEED", help="print one notebook and its truth")
     parser.add_argument("--write", nargs=2, metavar=("SEED", "FILE"), help="write one notebook as it is handed in")

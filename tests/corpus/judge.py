@@ -117,6 +117,11 @@ def as_records(judged: Iterable[Judged]) -> list[dict[str, Any]]:
     return [{**vars(one), "truth": {name: sorted(right) for name, right in one.truth.items()}} for one in judged]
 
 
+def from_record(record: dict[str, Any]) -> Judged:
+    """Back from a JSON file."""
+    return Judged(**{**record, "truth": {name: frozenset(right) for name, right in record["truth"].items()}})
+
+
 def pretty(notebook: dict[str, Any]) -> str:
     """The notebook as text, for looking at one."""
     out = io.StringIO()

@@ -15,6 +15,7 @@ from grader.model.evidence import Evidence
 from grader.model.finding import Finding, Findings
 from grader.model.observation import Observations
 from grader.model.rubric import CheckLine, Rubric
+from grader.model.submission import Flag
 
 
 class SideOptions(CheckOptions):
@@ -79,10 +80,11 @@ def rubric(*lines: CheckLine) -> Rubric:
     return Rubric(assignment="week3", max=Decimal(100), sections=(), checks=lines)
 
 
-def run(*lines: CheckLine, public_only: bool = False) -> Findings:
+def run(*lines: CheckLine, public_only: bool = False, flag: str = "draft") -> Findings:
     assignment = Assignment(slug="week3", title="Week 3", rubric="rubrics/week3.yaml")
+    evidence = Evidence(flags=(Flag(kind=flag, why="so it is"),))
     return run_checks(
-        rubric(*lines), Evidence(), Observations(), assignment, registry(), scale="t4", public_only=public_only
+        rubric(*lines), evidence, Observations(), assignment, registry(), scale="t4", public_only=public_only
     )
 
 
@@ -109,6 +111,14 @@ def test_children_of_a_failed_line_are_not_assessed_and_say_why_even_when_they_s
     assert found.findings["grandchild"].student_text == "Not looked at, because “Top” has to be right first."
     assert "`top`" in found.findings["grandchild"].staff_text
     assert found.findings["child"].credit is None
+
+
+@pytest.mark.parametrize("flag", ["page_cut_off", "notebook_repaired"])
+def test_nothing_is_failed_where_cells_of_the_file_are_missing(flag: str) -> None:
+    found = run(line("a", "bad"), line("b", "good"), flag=flag).findings
+    assert [item.verdict for item in found.values()] == ["not_assessed", "passed"]
+    assert "damaged" in found["a"].student_text
+    assert "would be failed: no" in found["a"].staff_text
 
 
 @pytest.mark.parametrize("parent", ["unknown", "broken", "good"])

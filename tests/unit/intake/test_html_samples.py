@@ -204,3 +204,12 @@ def test_mathematics_that_a_browser_set_comes_back_as_tex() -> None:
     )
     assert page is not None
     assert markdown_of(page.find(".//div")) == "a $x_1$ b\n\n$$y$$"
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if "basic" not in name])
+@pytest.mark.parametrize("share", [0.75, 0.9])
+def test_a_page_that_ends_in_the_middle_is_read_and_flagged(name: str, share: float) -> None:
+    data = (DATA / name).read_bytes()
+    found = notebook_from_html(data[: int(len(data) * share)])
+    assert [flag.kind for flag in found.flags if flag.blocking and found.notebook] in ([], ["page_cut_off"])
+    assert found.notebook is None or "Please hand in" in found.flags[0].why
