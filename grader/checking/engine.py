@@ -94,7 +94,9 @@ def _unless_damaged(answer: Finding, evidence: Evidence) -> Finding:
     """Where cells of the file are missing, what looks wrong may have stood in them: nothing is failed."""
     if answer.verdict != "failed" or not any(flag.kind in DAMAGED for flag in evidence.flags):
         return answer
-    student = "The file that you handed in is damaged and cells may be missing, so this was not judged; a person will look."
+    student = (
+        "The file that you handed in is damaged and cells may be missing, so this was not judged; a person will look."
+    )
     staff = f"The file is damaged; of what is left this would be failed: {answer.staff_text}"
     return not_assessed(student, staff).model_copy(update={"source": answer.source, "citations": answer.citations})
 

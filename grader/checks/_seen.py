@@ -19,6 +19,7 @@ BFLOAT16 = re.compile(
     re.IGNORECASE,
 )
 NO_BFLOAT16 = re.compile(r"\b(T4|P100|V100|K80|P4|GTX|RTX\s*20|TITAN|Quadro)", re.IGNORECASE)
+LINE = 120
 OLD_SPELLINGS = ("TrainingArguments(", "Trainer(tokenizer=)", "tokenizer.", "transformers.")
 """Beginnings of compat records for what transformers 5 refuses."""
 MACHINE = ("=True)", "(optim=", "(report_to=")
@@ -50,6 +51,14 @@ def said(case: Case, kind: type[Seen], *, model: Role | None = None) -> tuple[Se
 def citations(items: Iterable[Observation]) -> tuple[Citation | None, ...]:
     """Where they were seen, at most three places."""
     return tuple(dict.fromkeys(item.citation for item in items if item.citation is not None))[:3]
+
+
+def your_line(items: Iterable[Observation]) -> str:
+    """` Your line is ...`: the first line of code that the facts were seen in, to be read beside what should change."""
+    cited = (item.citation for item in items if item.citation is not None and item.citation.where == "notebook")
+    quotes = (" ".join(item.quote.replace("`", "'").split()) for item in cited if item.output is None)
+    quote = next((text for text in quotes if text), "")
+    return f" Your line is `{quote[:LINE]}{'…' if len(quote) > LINE else ''}`." if quote else ""
 
 
 def finished(case: Case) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checks._seen import citations, dry, finished, name, ran
+from grader.checks._seen import citations, dry, finished, name, ran, your_line
 from grader.model.finding import Finding
 from grader.model.observation import LossWeights, Number, SamplerWeights
 
@@ -175,7 +175,7 @@ def _none(case: Case, losses: Sequence[LossWeights]) -> Finding:
     absent = f"No run of your {name(case)} trains with class weights."
     return finding(
         "failed",
-        student=f"{unused if computed else absent} {FIX}",
+        student=f"{unused if computed else absent}{your_line(computed)} {FIX}",
         staff=f"Dry run to the end: {sum(item.calls for item in losses)} losses of the {name(case)}, all unweighted.",
         source="dry_run",
         citations=citations([*computed, *losses]),

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import count_config, saved_modules
-from grader.checks._seen import citations, configurations, conflict, dry, finished, said
+from grader.checks._seen import citations, configurations, conflict, dry, finished, said, your_line
 from grader.model.finding import Finding
 from grader.model.observation import LoraConfigured, Saved, Trainable
 from grader.model.submission import Flag
@@ -38,6 +38,8 @@ def head_saved(case: Case, options: Options) -> Finding:
     return _from_text(case)
 
 
+OTHER_ANSWERS = 0.05
+"""Half precision alone makes some per cent of difference."""
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt", ".joblib")
 TRAINERS_OWN = {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth"}
 
@@ -62,8 +64,8 @@ def _frozen(case: Case, trains: list[Trainable], saved: list[Saved]) -> Finding:
         "failed",
         student=(
             f"The head `{_head(case)}` stays frozen at its random start while LoRA trains around it"
-            f"{', and it is not in the adapter that you save' if saved and not any(item.head for item in saved) else ''}. "
-            f"{_fix(case)}"
+            f"{', and it is not in the adapter that you save' if saved and not any(item.head for item in saved) else ''}."
+            f"{your_line([*said(case, LoraConfigured), *trains])} {_fix(case)}"
         ),
         staff=f"Dry run: the head is not among the {len(trains[0].names)} trainable parameters. Saved: {lists}.",
         source="dry_run",
@@ -110,7 +112,7 @@ def _judge_files(case: Case, files: list[Saved]) -> Finding:
                 f"Your decoder's head `{_head(case)}` is missing from what you save, so the reloaded model would classify with a "
                 f"random one. {_fix(case)}"
             ),
-            staff=staff,
+            staff=f"{staff}{_asked_again(files)}",
             source=files[0].source,
             citations=citations(files),
             flags=_copies(case),
@@ -156,14 +158,34 @@ def _saved_well(case: Case, good: list[Saved], staff: str) -> Finding:
             citations=citations(good),
         )
     sure = any(item.head_trained for item in good)
+    staff = f"{staff}{_asked_again(good)}"
     return finding(
         "passed",
         student=f"The trained head `{_head(case)}` is in what you save: the decoder can be loaded again as it was.",
         staff=f"{staff} {'Its bytes differ from the start and match the run.' if sure else 'Trained values not provable.'}",
         source=good[0].source,
         citations=citations(good),
-        flags=_copies(case),
+        flags=(*_copies(case), *_answers_otherwise(good)),
     )
+
+
+def _asked_again(files: list[Saved]) -> str:
+    """What became of loading it in a box of its own."""
+    worst = max((item.reload_difference for item in files if item.reload_difference is not None), default=None)
+    return (
+        ""
+        if worst is None
+        else f" Loaded in a fresh box, its answers differ from the live model's by {worst:.1e} at most."
+    )
+
+
+def _answers_otherwise(files: list[Saved]) -> tuple[Flag, ...]:
+    """The file holds the trained head, and still does not give the model that was trained: more was changed than is saved."""
+    odd = [item for item in files if item.reload_difference is not None and item.reload_difference > OTHER_ANSWERS]
+    if not odd:
+        return ()
+    why = f"{odd[0].path}, loaded in a fresh box, gives other answers than the notebook's model (by {odd[0].reload_difference:.0%})"
+    return (conflict(why),)
 
 
 def _copies(case: Case) -> tuple[Flag, ...]:

@@ -14,6 +14,7 @@ from grader.checks._seen import (
     name,
     on_hardware,
     transformers_major,
+    your_line,
 )
 from grader.model.finding import Finding
 from grader.model.observation import Loaded
@@ -157,7 +158,7 @@ def _low(case: Case, load: Loaded, dtype: str, *, why: str = "") -> Finding:
         )
     return finding(
         "partial" if can else "failed",
-        student=f"{text} {FIX}",
+        student=f"{text}{'' if can else your_line([load])} {FIX}",
         staff=f"{load.source}: {name(case)} {dtype} at the first step; {why or 'asked for in the code'}; GPU shown: {gpu(case)}.",
         source=load.source,
         citations=citations([load]),

@@ -13,6 +13,7 @@ from grader.checks._seen import (
     name,
     on_hardware,
     transformers_major,
+    your_line,
 )
 from grader.model.finding import Finding
 from grader.model.observation import Loaded, Precision
@@ -64,7 +65,8 @@ def _bfloat16(case: Case, run: Precision, staff: str) -> Finding:
     if has_bfloat16(gpu(case)):
         text = f"You train in bfloat16, which works {on_hardware(case)}; a T4, as others use it, can't. Say so in the memo."
         return _finding("partial", run, text, staff)
-    return _finding("failed", run, f"You train in bfloat16, which {on_hardware(case)} is not to be had. {FIX}", staff)
+    text = f"You train in bfloat16, which {on_hardware(case)} is not to be had.{your_line([run])} {FIX}"
+    return _finding("failed", run, text, staff)
 
 
 def _none(case: Case, run: Precision, staff: str) -> Finding:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checks._outputs import cells, source_of
-from grader.checks._seen import citations, dry, ran
+from grader.checks._seen import citations, dry, ran, your_line
 from grader.model.finding import Finding
 from grader.model.observation import Loaded, PaddingEffect, PaddingFed, PaddingSet
 
@@ -108,7 +108,8 @@ def _failed(case: Case, options: Options, wrong: list[PaddingFed]) -> Finding:
     return finding(
         "failed",
         student=(
-            f"In training and evaluation your decoder's batches were padded on the {_other(options.side)}. {effect} {_fix(options)}"
+            f"In training and evaluation your decoder's batches were padded on the {_other(options.side)}. "
+            f"{effect}{your_line(_padders(case, options))} {_fix(options)}"
         ),
         staff=(
             f"Dry run, attention masks: {_counts(wrong)}. Effect: relative logits difference "
@@ -119,6 +120,12 @@ def _failed(case: Case, options: Options, wrong: list[PaddingFed]) -> Finding:
         caps=harmful,
         relative_difference=worst,
     )
+
+
+def _padders(case: Case, options: Options) -> list[PaddingSet]:
+    """Where the code pads on the other side, or by hand."""
+    found = case.seen.of(PaddingSet, model=case.line.model, source="source")
+    return [item for item in found if item.side != options.side]
 
 
 def _other(side: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
 from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
 from grader.checks._outputs import practice_count
-from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word
+from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word, your_line
 from grader.model.finding import Finding, Source
 from grader.model.observation import LoraConfigured, Observation, Trainable, Trained
 from grader.model.submission import Flag
@@ -142,8 +142,9 @@ def _judge_run(case: Case, setup: Setup) -> Finding:
     if not setup.head:
         head = case.facts.head if case.facts else "head"
         text = (
-            f"The classification head `{head}` of {word(case.line.model)} stays frozen at its random start. "
-            f'Give the LoraConfig `task_type="SEQ_CLS"` or `modules_to_save=["{head}"]`.'
+            f"The classification head `{head}` of {word(case.line.model)} stays frozen at its random start."
+            f"{your_line([*said(case, LoraConfigured), *setup.seen])} Give the LoraConfig "
+            f'`task_type="SEQ_CLS"` or `modules_to_save=["{head}"]`.'
         )
         return _failed(case, setup, text, "the head is not among what trains")
     return _compare(case, setup)
@@ -263,6 +264,13 @@ def _ambiguous(case: Case, count: Count) -> str:
     return f"({count.trainable:,} is also what {', and '.join(others[:3])} gives; your code says {own}.) "
 
 
+def _gives(case: Case, number: int, count: Count) -> str:
+    """`1,182,592 is what r=8 on q,k,v,o gives, and r=16 on q,v; your code says r=16 on q,k,v,o.`"""
+    assert case.facts is not None
+    known = [item.words() for item in explain(case.facts, number)][:3]
+    return f"{number:,} is what {', and '.join(known)} gives; your code says {_words(count)}." if known else ""
+
+
 def _described(count: Count | None) -> str:
     if count is None:
         return "not countable at true size"
@@ -327,8 +335,9 @@ def _from_text(case: Case) -> Finding:
     if printed and not matching:
         return not_assessed(
             f"Your outputs show {printed[0].count:,} trainable parameters for {word(case.line.model)}, your configuration gives "
-            f"{count.trainable:,}.",
-            f"Not run; printed {printed[0].count:,}, configured {count.trainable:,} ({_words(count)}): they do not fit.",
+            f"{count.trainable:,}. {_gives(case, printed[0].count or 0, count)}".strip(),
+            f"Not run; printed {printed[0].count:,}, configured {count.trainable:,} ({_words(count)}): they do not fit. "
+            f"{_gives(case, printed[0].count or 0, count)}".strip(),
         )
     if not count.head:
         return _frozen_in_text(case, setup, confirmed=bool(matching))

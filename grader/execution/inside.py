@@ -5,7 +5,7 @@
 
 Each record is one JSON line of at most 64 KB with "t" (its type) and "exec" (the n-th executed code cell, from 1):
 `load` `reload` `lora` `run` `trainable` `trained` `trainer` `accelerator` `batches` `padding_effect` `loss` `sampler`
-`autocast` `scaler` `save` `latency` `compat` `stage_gap` `recorder_error` `finish`. They are claims of a process that
+`autocast` `scaler` `save` `probe` `latency` `compat` `stage_gap` `recorder_error` `finish`. They are claims of a process that
 the student controls: whoever reads them must expect anything. It judges nothing, and it imports nothing of ours but its
 own parts.
 
@@ -24,6 +24,7 @@ from .inside_latency import Latency
 from .inside_loss import Loss
 from .inside_models import Models
 from .inside_precision import Precision
+from .inside_reload import Reload
 from .inside_saving import Saving
 from .inside_session import Session
 from .inside_trainer import TrainerPart
@@ -45,7 +46,9 @@ def install(trace_fd: int, config: dict[str, object]) -> None:
     latency = Latency(session, feeding)
     training = Training(session, models, feeding)
     parts = (models, feeding, precision, latency, training, TrainerPart(session, training), Loss(session, training))
-    for part in (*parts, Saving(session, models)):
+    saving = Saving(session, models)
+    saving.on_saved = Reload(session, models, feeding).saved
+    for part in (*parts, saving):
         session.guard(part.install)()
 
     def forward(model: int, trains: bool, size: int) -> None:

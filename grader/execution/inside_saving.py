@@ -18,6 +18,8 @@ class Saving:
         self._session = session
         self._models = models
         self._depth = 0
+        self.on_saved: Callable[[Any, Any, str], object] = lambda model, backbone, path: None
+        """Told of every model that was saved: itself, its backbone, where."""
 
     def install(self) -> None:
         """Put the hooks in place."""
@@ -96,6 +98,8 @@ class Saving:
             tensors=_describe(tensors or {}),
             head=[] if backbone is None else self._head(backbone),
         )
+        if backbone is not None:
+            self._session.guard(self.on_saved)(what, backbone, str(getattr(path, "name", path))[:300])
 
     def _head(self, backbone: Any) -> list[list[Any]]:
         return [[name, list(p.shape), sha256(p)] for name, p, inner in self._models.around(backbone) if not inner]

@@ -126,3 +126,5 @@ class Run:
     """Cells whose output was too long to be kept whole."""
     timed_out: tuple[int, ...] = ()
     """Cells that were interrupted because they took too long."""
+    reloaded: tuple[Mapping[str, Any], ...] = ()
+    """Adapters that it left, loaded again in a fresh box: `path`, `difference` of the answers (relative), or `error`."""

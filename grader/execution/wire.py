@@ -36,7 +36,7 @@ def dump_run(run: Run) -> bytes:
 def load_run(data: bytes) -> Run:
     """A result from bytes; lists become tuples again."""
     told = json.loads(data)
-    tuples = {name: tuple(told[name]) for name in ("trace", "cut", "timed_out")}
+    tuples = {name: tuple(told[name]) for name in ("trace", "cut", "timed_out", "reloaded")}
     rows: dict[str, Any] = {name: tuple(tuple(row) for row in told[name]) for name in ("left", "errors")}
     return Run(**{**told, **tuples, **rows, "files": _bytes(told["files"])})
 

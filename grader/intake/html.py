@@ -73,7 +73,9 @@ def notebook_from_html(data: bytes) -> HtmlNotebook:
 
 def _cut_off(text: str) -> tuple[Flag, ...]:
     """A page that begins as a whole one and never ends: cells are missing. (Exports with the `basic` template have no such end.)"""
-    if not re.search(r"<html\b", text[:20_000], re.IGNORECASE) or re.search(r"</(?:html|body)\s*>", text, re.IGNORECASE):
+    if not re.search(r"<html\b", text[:20_000], re.IGNORECASE) or re.search(
+        r"</(?:html|body)\s*>", text, re.IGNORECASE
+    ):
         return ()
     why = f"The HTML file ends in the middle, as if it had not been saved or uploaded whole; what is there is graded. {ADVICE}"
     return (Flag(kind="page_cut_off", why=why),)

@@ -70,6 +70,15 @@ class SavedFile(Frozen):
     """Why it could not be read (broken header, pickle ...); such a file is never loaded."""
 
 
+class Reloaded(Frozen):
+    """An adapter that the run left, loaded again in a fresh box."""
+
+    path: str
+    difference: float | None = None
+    """Largest difference of its answers from the live model's, relative to the largest answer; null where it was not loaded."""
+    error: str | None = None
+
+
 class Evidence(Artefact):
     """Everything that checks may look at."""
 
@@ -83,6 +92,7 @@ class Evidence(Artefact):
     trace: tuple[dict[str, Any], ...] = ()
     """Records of the recorder, in order; each a claim of the student's process (see `execution/inside.py`)."""
     saved: tuple[SavedFile, ...] = ()
+    reloaded: tuple[Reloaded, ...] = ()
     left: tuple[str, ...] = ()
     """Paths of other files that the run left (names only)."""
     flags: tuple[Flag, ...] = ()

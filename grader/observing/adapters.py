@@ -241,8 +241,14 @@ def _observe_file(
         head=bool(head),
         head_trained=values.judge(tensor.sha256 for tensor in trained) if head else None,
         adapter_zero=zero,
+        reload_difference=_reload_difference(file, story),
         needs_hand_work=alone,
     )
+
+
+def _reload_difference(file: SavedFile, story: Story) -> float | None:
+    again = story.evidence.reloaded if file.origin == "dry_run" else ()
+    return next((item.difference for item in again if item.path == file.path), None)
 
 
 def _by_values(file: SavedFile, heads: Mapping[Role, Heads]) -> Role | None:

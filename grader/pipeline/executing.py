@@ -12,7 +12,7 @@ from typing import Any
 from grader.execution import Job, Limits, PlainPool, Pool, Run, Stage, gpu_devices, open_pool
 from grader.execution.cluster import Cluster, open_cluster
 from grader.intake.notebooks import choose_notebook
-from grader.model.evidence import CellError, Evidence, Execution
+from grader.model.evidence import CellError, Evidence, Execution, Reloaded
 from grader.model.submission import ChosenNotebook, Flag, Submission
 from grader.observing import measure_saved
 from grader.pipeline.materials import Materials
@@ -177,6 +177,7 @@ def _evidence(task: Task, environment: str, execution: Execution, run: Run | Non
         execution=execution,
         trace=tuple(dict(record) for record in run.trace) if run else (),
         saved=(*(measure_saved(run.files, "dry_run") if run else ()), *saved),
+        reloaded=tuple(Reloaded.model_validate(dict(item)) for item in run.reloaded) if run else (),
         left=tuple(name for name, _ in run.left) if run else (),
         flags=(*task.chosen.flags, *(_gaps(run.trace) if run else ())),
         memo_text=task.chosen.memo_text,
