@@ -189,11 +189,14 @@ def _answers_otherwise(files: list[Saved]) -> tuple[Flag, ...]:
 
 
 def _copies(case: Case) -> tuple[Flag, ...]:
-    """Handed-in adapters that never trained, although the code trains."""
+    """Adapters that are not this run's: handed in and never trained, or there without a save."""
     handed = {file.path for file in case.evidence.saved if file.origin == "handed_in"}
     files = [item for item in case.seen.of(Saved, model=case.line.model, source="artifact") if item.path in handed]
     zero = [item.path for item in files if item.adapter_zero]
-    return (conflict(f"the adapter handed in ({zero[0]}) never trained (lora_B all zero)"),) if zero else ()
+    foreign = [item.path for item in case.seen.of(Saved, source="artifact") if item.unexplained]
+    said = [f"the adapter handed in ({path}) never trained (lora_B all zero)" for path in zero[:1]]
+    said += [f"no save of the run wrote {path}: it came from elsewhere" for path in foreign[:1]]
+    return tuple(conflict(why) for why in said)
 
 
 def _nothing_saved(case: Case, trains: list[Trainable], files: list[Saved]) -> Finding:

@@ -24,6 +24,8 @@ FIX = (
     "Load it with `dtype=torch.float32` (`torch_dtype` in older versions) and let `fp16=True` do the rest in training."
 )
 
+TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+
 
 class Options(CheckOptions):
     """Options of `load_dtype`."""
@@ -105,9 +107,26 @@ def _passed(case: Case, options: Options, load: Loaded, dtype: str) -> Finding:
 def _contradicted(case: Case, options: Options, load: Loaded) -> tuple[Flag, ...]:
     printed = [item for item in case.seen.of(Loaded, model=case.line.model, source="recorded") if item.dtype]
     other = [item for item in printed if item.dtype != options.dtype]
+    stored = _stored_types(case)
+    if load.source == "dry_run" and stored and options.dtype not in stored:
+        return (
+            conflict(f"the run says {load.dtype}, the head in the file that it saved is {', '.join(sorted(stored))}"),
+        )
     if load.source != "dry_run" or not load.dtype_given or len(other) < len(printed) or not printed:
         return ()
     return (conflict(f"the code loads the {name(case)} in {load.dtype}, a saved output shows {other[0].dtype}"),)
+
+
+def _stored_types(case: Case) -> set[str]:
+    """Types of the decoder's head in the files that the run left: PEFT keeps a copied head in the model's own type."""
+    head = f".{case.facts.head}.weight" if case.facts else ".score.weight"
+    files = (file for file in case.evidence.saved if file.origin == "dry_run")
+    return {
+        TYPES[item.dtype]
+        for file in files
+        for item in file.tensors
+        if f".{item.name}".endswith(head) and item.dtype in TYPES
+    }
 
 
 def _omitted(case: Case, options: Options, load: Loaded) -> Finding:

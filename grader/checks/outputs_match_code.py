@@ -22,6 +22,7 @@ from grader.model.observation import (
     Number,
     Trainable,
     TrainingSetup,
+    Trick,
 )
 from grader.model.submission import Flag
 
@@ -48,6 +49,18 @@ def outputs_match_code(case: Case, options: CheckOptions) -> Finding:
     Notebooks are edited after they ran; outputs of an earlier version stay behind. What stands in the outputs is held
     against what the code beside it would give.
     """
+    answer = _compared(case)
+    return answer.model_copy(update={"flags": (*answer.flags, *_tricks(case))})
+
+
+def _tricks(case: Case) -> Iterator[Flag]:
+    """What no honest notebook needs: a person looks, and nothing follows from it by itself."""
+    for item in case.seen.of(Trick):
+        where = f": {item.citation.quote[:160]}" if item.citation else ""
+        yield Flag(kind="worth_a_look", why=f"{item.what}{where}")
+
+
+def _compared(case: Case) -> Finding:
     if not has_outputs(case):
         return not_assessed("The notebook has no saved outputs to compare with its code.", "No outputs.")
     differences = [*_counts(case), *_ranks(case), *_classes(case), *_epochs(case), *_steps(case)]

@@ -150,6 +150,8 @@ class Saved(Observation):
     """A head's tensor is in the file."""
     head_trained: bool | None = None
     """It equals the trained head (and not the head at its start)."""
+    unexplained: bool = False
+    """It appeared in the run's folder, and no save of the run wrote it or a file like it."""
     adapter_zero: bool | None = None
     """All lora_B are zero: never trained."""
     reload_difference: float | None = None
@@ -193,6 +195,13 @@ class SamplerWeights(Observation):
     """Different weights among the rows."""
     ratio: float | None = None
     """Largest weight over smallest."""
+
+
+class Trick(Observation):
+    """Something that no honest notebook needs; for a person to look at, never a verdict."""
+
+    what: str
+    """What stands there, or what of the records can't be, in a few words."""
 
 
 class LatencyMeasured(Observation):

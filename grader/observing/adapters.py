@@ -137,19 +137,30 @@ def observe_saved(evidence: Evidence, assignment: Assignment) -> tuple[Observati
     saves = [item for item in story.records if item.kind == "save"]
     seen: list[Observation] = []
     matched: set[int] = set()
+    written: set[str | None] = set()
     for file in evidence.saved:
         save = next((item for item in reversed(saves) if _is_of(file, item)), None)
         if save is not None and file.problem is not None:
             continue  # what can't be measured is reported below, as claimed
         if save is not None:
             matched.add(save.order)
+            written.add(file.sha256)
         seen.extend(_observe_file(file, save, story, assignment, heads))
     for item in saves:
         if item.order not in matched and story.role(item.number("model")):
             seen.append(_claimed(item, story, heads))
         elif item.order not in matched:
             seen.extend(_claimed_tensors(item, story, assignment, heads))
-    return tuple(seen)
+    ran = bool(saves)
+    known = written | {file.sha256 for file in evidence.saved if file.origin == "handed_in"}
+    odd = {file.path for file in evidence.saved if file.origin == "dry_run" and ran and file.sha256 not in known}
+    return tuple(_marked(item, odd) for item in seen)
+
+
+def _marked(item: Observation, odd: set[str]) -> Observation:
+    """A file that no save of the run explains is said to be one."""
+    foreign = isinstance(item, Saved) and item.source == "artifact" and item.path in odd
+    return item.model_copy(update={"unexplained": True}) if foreign else item
 
 
 def _heads(story: Story, role: Role) -> Heads:

@@ -19,6 +19,7 @@ from grader.observing.recorded_tiers import tiers_defined
 from grader.observing.source_cells import parse
 from grader.observing.source_facts import Facts
 from grader.observing.source_library import Library
+from grader.observing.source_tricks import tricks
 from grader.observing.source_values import Model, Output, Trainer, Value
 from grader.observing.source_walk import Walker
 
@@ -40,7 +41,7 @@ def observe_source(evidence: Evidence, assignment: Assignment) -> tuple[Observat
     """Everything that the code as text shows."""
     cells = read_cells(evidence.notebook)
     observations, _ = _followed(_code(cells), _Key(assignment))
-    return (*observations, *_pins(cells), *_tables(cells))
+    return (*observations, *_pins(cells), *_tables(cells), *tricks(cells))
 
 
 def cell_hints(cells: Sequence[Cell], assignment: Assignment) -> dict[int, Hints]:

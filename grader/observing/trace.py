@@ -29,6 +29,7 @@ from grader.model.observation import (
     Trainable,
     Trained,
     TrainingSetup,
+    Trick,
 )
 from grader.observing.trace_loss import loss_weights, run_label
 from grader.observing.trace_records import Record, cite, read_records, role_of
@@ -41,7 +42,19 @@ def observe_trace(evidence: Evidence, assignment: Assignment) -> tuple[Observati
     """All that the trace shows."""
     story = Story.of(evidence, assignment)
     parts = (_loads, _lora, _trainable, _trained, _precision, _padding, _padding_effects, _losses, _latency)
-    return tuple(item for part in parts for item in part(story))
+    return (*_odd(story), *(item for part in parts for item in part(story)))
+
+
+def _odd(story: Story) -> Iterator[Observation]:
+    """Records as the recorder never writes them: out of order, without a cell, after the end."""
+    executed = [item.data.get("exec") for item in story.records]
+    whole = all(isinstance(number, int) for number in executed)
+    numbers = [item.exec for item in story.records]
+    ends = [order for order, item in enumerate(story.records) if item.kind == "finish"]
+    if not whole or numbers != sorted(numbers):
+        yield Trick(source="dry_run", what="records that are not in order: not all are the recorder's")
+    elif len(ends) > 1 or (ends and ends[0] != len(numbers) - 1):
+        yield Trick(source="dry_run", what="records after the recorder's last: not all are its own")
 
 
 @dataclass
