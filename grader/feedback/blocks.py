@@ -17,6 +17,9 @@ from grader.model.finding import Citation, Finding
 from grader.model.rubric import CheckLine, Criterion, Rubric
 from grader.model.scorecard import CriterionScore, Suggestion
 
+FEWEST_BARS = 2
+"""So many bars make a quote the row of a table."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -39,6 +42,8 @@ class QuoteView:
     text: str
     kind: str
     """`out` for code and outputs, `memo` for prose."""
+    cells: tuple[str, ...] = ()
+    """A table's row, cell by cell; empty for anything else."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,10 @@ class CriterionView:
     quotes: tuple[QuoteView, ...]
     missing: tuple[Markup, ...]
     unread: tuple[Markup, ...]
+    evidence: str
+    """What stands behind the fold, in words; empty for nothing."""
+    why: Markup
+    """Why the criterion is there; empty where all of it was met."""
     caps: tuple[tuple[str, str], ...]
     """(anchor, title) of each check that lowered it."""
     cap: str
@@ -117,7 +126,10 @@ def criterion_view(
 ) -> CriterionView:
     """A criterion with its points, its texts and the evidence."""
     reached = _levels(item, score)
+    met = reached == ("met",)
     hint = score.suggestion or Suggestion(low=score.low, high=score.high, state="needs_reading", confidence="open")
+    quotes = _quotes(hint.citations, limits, prose=True)
+    unread = () if score.settled else _items(hint.not_judged, limits)
     return CriterionView(
         anchor=anchor,
         id=item.id,
@@ -132,9 +144,11 @@ def criterion_view(
         levels=tuple(_texts(item, reached, limits)),
         differs=hint.state == "contradicts",
         seen=_items(hint.seen, limits),
-        quotes=_quotes(hint.citations, limits, prose=True),
-        missing=_items(hint.missing, limits),
-        unread=() if score.settled else _items(hint.not_judged, limits),
+        quotes=quotes,
+        missing=() if score.settled and met else _items(hint.missing, limits),
+        unread=unread,
+        evidence=_evidence(len(hint.seen), len(quotes), len(unread)),
+        why=Markup() if met else inline(clip(item.texts.why, limits.rubric)),
         caps=tuple(checks.get(name, ("", words.humanised(name))) for name in score.capped_by),
         cap=_cap(item, score.capped_by),
         comment=clip(data.comments.get(item.id, ""), limits.comment),
@@ -164,8 +178,20 @@ def _quotes(citations: Iterable[Citation], limits: Limits, *, prose: bool) -> tu
     views: dict[QuoteView, None] = {}
     for item in citations:
         memo = item.where == "memo" or (prose and item.where == "notebook" and item.output is None)
-        views[QuoteView(words.place(item), clip(item.quote, limits.quote), "memo" if memo else "out")] = None
+        text = clip(item.quote, limits.quote)
+        cells = tuple(text.split(" | ")) if memo and text.count(" | ") >= FEWEST_BARS else ()
+        views[QuoteView(words.place(item), text, "memo" if memo else "out", cells)] = None
     return tuple(views)[: limits.quotes]
+
+
+def _evidence(seen: int, quotes: int, unread: int) -> str:
+    parts = [
+        f"{seen} found" if seen else "",
+        words.counted(quotes, "quote") if quotes else "",
+        f"{unread} left to a person" if unread else "",
+    ]
+    named = ", ".join(filter(None, parts))
+    return f"Evidence: {named}" if named else ""
 
 
 def _items(texts: tuple[str, ...], limits: Limits) -> tuple[Markup, ...]:

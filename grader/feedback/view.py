@@ -22,6 +22,8 @@ UNSETTLED = {
     "not_assessed": "Could not be seen in what was handed in. It costs you nothing until a person has looked.",
     "crashed": "Our check stopped. It costs you nothing.",
 }
+REACH = 3
+"""So many criteria are named at the top as worth most."""
 ORDER = {"failed": 0, "partial": 1, "crashed": 2, "not_assessed": 3, "passed": 4}
 
 
@@ -98,6 +100,8 @@ class PageView:
     charts: Charts
     """Plots that no section claims."""
     first: tuple[Todo, ...]
+    reach: tuple[Todo, ...]
+    """The criteria with most points still to gain."""
     open: tuple[Todo, ...]
     comment: str
     requests: tuple[tuple[str, str, str], ...]
@@ -138,6 +142,7 @@ def page_view(data: PageInput, limits: Limits) -> PageView:
         elsewhere_in_order=tuple(view for view in loose if view.verdict == "passed"),
         charts=charts_of(data, None),
         first=tuple(_first(view for _, view in lines)),
+        reach=tuple(_reach(card, sections)),
         open=tuple(_open(data, sections, lines)),
         comment=clip(data.comments.get("", ""), limits.comment),
         requests=tuple(_requests(data, limits)),
@@ -233,6 +238,19 @@ def _first(views: Iterable[FindingView]) -> Iterable[Todo]:
     for view in views:
         if view.verdict == "failed":
             yield Todo((Link(view.anchor, view.title),), f"caps {view.capped}" if view.capped else "")
+
+
+def _reach(card: Scorecard, sections: Iterable[SectionView]) -> Iterable[Todo]:
+    """What is missing costs most here; caps are listed elsewhere, and what is settled can gain nothing."""
+    views = {item.id: item for section in sections for item in section.criteria}
+    scores = [item for section in card.sections for item in section.criteria]
+    left = [item for item in scores if not item.settled and not item.capped_by and views[item.id].missing]
+    for item in sorted(left, key=lambda each: (each.low - each.max, each.id))[:REACH]:
+        if item.max - item.low >= 1:
+            view = views[item.id]
+            yield Todo(
+                (Link(view.anchor, f"{item.id} {view.title}"),), f"up to {words.points(item.max - item.low)} points"
+            )
 
 
 def _open(

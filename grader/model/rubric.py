@@ -54,6 +54,8 @@ class Texts(Frozen):
     """What a student reads when it is met, half met, not met."""
     staff: str
     """A note for the TA."""
+    why: str = ""
+    """Why the criterion is there: what a reader of the memo needs it for. Shown to students."""
 
 
 class Criterion(Frozen):

@@ -35,7 +35,8 @@ _CHUNK = re.compile(
 _PLAN = re.compile(
     r"(?:[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
     r"predict\w*|guess\w*|assum\w*|"
-    r"budget(?: of)?|target|threshold|would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|"
+    r"budget(?: of)?|within|no more than|deadline(?: of)?|target|threshold|"
+    r"would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|"
     r"esper\w*|al menos|超过|低于|高于|达到|预测\w*)"
     r"[^.;,]{0,18}$"
 )
@@ -48,6 +49,11 @@ _AFTER = re.compile(
     r"^\s?(?:\w+ )?(?:higher|lower|better|worse|more|less|greater|relative|increase|improvement|"
     r"gain|drop|above|below|than|besser|schlechter|mehr|weniger|más|menos|plus|moins)\b"
 )
+_PART_OF = re.compile(
+    r"^\s?(?:%|per ?cent)?\s?of (?:the |all |our |these |those |its )*(?:\w+ )?(?:rows|examples|complaints|texts|data|labels|"
+    r"classes|cases|traffic|tokens|parameters|weights|time|memory|cost|tickets|requests|samples|training set|test set)\b"
+)
+"""A share of something that is no result: `42 % of the training rows`."""
 _OTHER_RUN = re.compile(
     r"\b(?:validation|val|dev set|training (?:set|data|accuracy)|train(?:ing)? (?:acc|f1)|epoch|checkpoint|steps?|"
     r"top-?\d|seed|previous|earlier|first (?:run|attempt|try)|initial\w*|"
@@ -115,6 +121,8 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
     clause, chunk = lower[slice(*clause_at)], lower[slice(*chunk_at)]
     before = lower[: figure.start]
     metric = _by_unit(figure) or _one(chunk, METRICS) or _last(before[clause_at[0] :], METRICS) or _one(clause, METRICS)
+    if figure.unit == "%" and metric != "trainable" and _PART_OF.search(lower[figure.end :]):
+        metric = None
     model = _one(chunk, _MODELS) or _one(clause, _MODELS) or _last(before, _MODELS)
     tier = next((name for name in _TIERS if lexicon()[name].search(chunk)), None)
     foreign = bool({"full_ft", "week2"} & tags_of(clause)) or _FOREIGN.search(clause) is not None

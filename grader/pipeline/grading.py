@@ -22,6 +22,7 @@ from grader.ledger.book import ELSEWHERE
 from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.submission import Batch, Flag, Submission
+from grader.observing.likeness import likeness_of
 from grader.pipeline.attempts import counting
 from grader.pipeline.deciding import decided, events_of
 from grader.pipeline.executing import Task, execute, make_task, static_evidence
@@ -247,7 +248,14 @@ def _judge_one(
         attempt.store_answers(judgement.answers)
         attempt.store_findings(judgement.findings)
         attempt.store_scorecard(judgement.scorecard)
-    return Graded(submission, _slim(evidence), judgement, attempt.number if attempt else None, flags)
+    return Graded(
+        submission,
+        _slim(evidence),
+        judgement,
+        attempt.number if attempt else None,
+        flags,
+        likeness=likeness_of(evidence, judgement.memo, judgement.seen),
+    )
 
 
 def _slim(evidence: Evidence) -> Evidence:

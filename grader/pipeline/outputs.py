@@ -7,6 +7,9 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from grader.feedback import (
     ClassSpread,
     OverviewInput,
@@ -26,6 +29,7 @@ from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
+from grader.pipeline.similar import similar_pairs, starter_likeness
 from grader.scoring.dates import granted
 from grader.workspace import Workspace
 
@@ -40,7 +44,9 @@ def write_outputs(
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
     overview = overview_input(materials, batch, graded)
     workspace.write_text("index.html", class_overview(overview))
-    workspace.write_bytes("overview.csv", _csv(overview_rows(overview)))
+    rows = overview_rows(overview)
+    workspace.write_bytes("overview.csv", _csv(rows))
+    workspace.write_bytes("overview.parquet", _parquet(rows))
     columns = (workspace.run_info() or {}).get("columns")
     write_moodle_files(
         workspace, gradebook_of(materials, batch, graded, pages, preview=True), workspace.worksheet(), columns
@@ -135,6 +141,9 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
             )
             for item in graded
         ),
+        similar=similar_pairs(
+            {item.submission.participant.id: item.likeness for item in graded}, starter_likeness(materials)
+        ),
         notes=(*batch.notes, *_nobodys(materials, batch)),
         made_at=datetime.now(UTC),
     )
@@ -182,3 +191,17 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
         writer.writeheader()
         writer.writerows(rows)
     return text.getvalue().encode("utf-8-sig", "replace")
+
+
+def _parquet(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """The same table with its types, for pandas; a column that is empty throughout is text."""
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    arrays = {
+        name: pa.array(values, from_pandas=True)
+        if any(value is not None for value in values)
+        else pa.array(values, pa.string())
+        for name, values in columns.items()
+    }
+    sink = io.BytesIO()
+    pq.write_table(pa.table(arrays), sink)
+    return sink.getvalue()

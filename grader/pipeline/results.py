@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from grader.model.attempts import AttemptChange
 from grader.model.decision import Outcome
 from grader.model.evidence import Evidence
+from grader.model.likeness import Likeness
 from grader.model.results import (
     Result,
     ResultAttempts,
@@ -41,6 +42,8 @@ class Graded:
     """What changed since the attempt before."""
     outcome: Outcome | None = None
     """With what people decided; null before the ledger was asked."""
+    likeness: Likeness = field(default_factory=Likeness)
+    """What the submission is compared with others by."""
 
     @property
     def card(self) -> Scorecard:

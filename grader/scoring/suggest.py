@@ -83,7 +83,8 @@ def _suggestion(
         for cap in criterion.requires
         if (found := findings.findings.get(cap.check)) and found.verdict == "failed"
     ]
-    notes = tuple(f"The check {name} failed: what these numbers are worth is settled there." for name in failed)
+    titles = {line.id: line.title or line.id for line in rubric.checks}
+    notes = tuple(f"What these numbers are worth: see the check “{titles.get(name, name)}”." for name in failed)
     return result.model_copy(update={"not_judged": (*result.not_judged, *notes)})
 
 

@@ -18,7 +18,7 @@ State = Literal["found", "contradicts", "not_found", "needs_reading"]
 MAX_CITATIONS = 6
 WIDE = 0.3
 """Share of a criterion's points to either side where the rubric asks for a wide range."""
-WIDE_BECAUSE = "On memos in other words than ours this rule was hardly better than counting words: read it yourself."
+WIDE_BECAUSE = "How good this is: the range is wide on purpose, because a program can hardly tell."
 
 
 @dataclass

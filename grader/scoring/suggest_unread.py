@@ -36,7 +36,7 @@ def leave_room(drafts: list[Draft], reading: Reading, section: str) -> None:
             continue
         draft.room = ROOM * draft.top * min(len(unread), ENOUGH) / ENOUGH
         draft.not_judged.append(
-            f"{len(unread)} sentence(s) of this part speak of the results in words that were not understood: read them."
+            f"What {len(unread)} sentence(s) of this part say about the results: the words were not understood."
         )
         draft.places.extend(unread[:2])
 

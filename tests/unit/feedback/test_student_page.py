@@ -13,7 +13,7 @@ from lxml.html import HtmlElement
 from grader.feedback import PageInput, student_page
 from grader.feedback.render import LARGEST_PAGE
 from grader.feedback.text import clean
-from grader.model.finding import Finding
+from grader.model.finding import Citation, Finding
 from grader.model.rubric import Texts
 from grader.model.scorecard import Adjustment, ReviewItem
 from grader.model.submission import Flag
@@ -233,9 +233,66 @@ def test_found_missing_and_unread_are_told_apart() -> None:
     }
     assert lists == {
         "Found": ["149M against 494M parameters.", "Bidirectional against left-to-right."],
-        "Not found": ["Pretraining data (about 2 against about 18 trillion tokens)."],
+        "To reach more, add": ["Pretraining data (about 2 against about 18 trillion tokens)."],
         "Left to a person’s reading": ["Whether the differences are used to read the numbers."],
     }
+
+
+def test_the_criteria_with_most_left_to_gain_are_named_at_the_top() -> None:
+    page = tree(build.states()["weak"])
+    box = page.xpath("//section[@aria-labelledby='reach']")[0]
+    gains = [float(text.split("up to ")[1].split(" ")[0]) for text in map(said, box.xpath(".//li"))]
+    assert 1 <= len(gains) <= 3
+    assert gains == sorted(gains, reverse=True)
+    assert all(page.xpath(f"//*[@id='{link[1:]}']") for link in box.xpath(".//a/@href"))
+
+
+def test_nothing_settled_is_named_as_something_to_gain() -> None:
+    assert not tree(build.page(done=True)).xpath("//section[@aria-labelledby='reach']")
+
+
+def test_evidence_is_folded_and_says_what_it_holds() -> None:
+    block = criterion(tree(build.page()), "1b")
+    assert block.xpath(".//details/@open") == []
+    assert said(block.xpath(".//details/summary")[0]) == "Evidence: 2 found, 1 left to a person"
+    assert block.xpath(".//details//li")
+
+
+def test_a_table_row_is_quoted_cell_by_cell() -> None:
+    data = build.page()
+    row = Citation.model_validate({"in": "memo", "quote": "decoder | 0.587 | 0.269 | <b>33</b>"})
+    card = data.scorecard
+    first = card.sections[0].criteria[0]
+    assert first.suggestion is not None
+    changed = first.model_copy(update={"suggestion": first.suggestion.model_copy(update={"citations": (row,)})})
+    section = card.sections[0].model_copy(update={"criteria": (changed, *card.sections[0].criteria[1:])})
+    page = tree(
+        data.model_copy(update={"scorecard": card.model_copy(update={"sections": (section, *card.sections[1:])})})
+    )
+    cells = [said(item) for item in criterion(page, first.id).xpath(".//blockquote//span[@dir]")]
+    assert cells == ["decoder", "0.587", "0.269", "<b>33</b>"]
+
+
+def test_a_criterion_that_is_not_met_says_why_it_is_asked() -> None:
+    data = build.page()
+    texts = {"why": "Readers need `both`."}
+    sections = tuple(
+        section.model_copy(
+            update={
+                "criteria": tuple(
+                    item.model_copy(update={"texts": item.texts.model_copy(update=texts)}) for item in section.criteria
+                )
+            }
+        )
+        for section in data.rubric.sections
+    )
+    page = tree(data.model_copy(update={"rubric": data.rubric.model_copy(update={"sections": sections})}))
+    told = [item for item in page.find_class("crit") if "Why it matters" in said(item)]
+    met = [item for item in page.find_class("crit") if said(item.find_class("mark")[0]) == "met"]
+    assert told
+    assert met
+    assert not set(told) & set(met)
+    assert said(told[0].find_class("why")[0]) == "Why it matters Readers need both."
 
 
 def test_once_settled_nothing_is_left_to_a_reader() -> None:
@@ -244,7 +301,8 @@ def test_once_settled_nothing_is_left_to_a_reader() -> None:
 
 def test_a_contradiction_is_shown_neutrally_with_both_places() -> None:
     block = criterion(tree(build.page()), "3b")
-    assert "A number here and the output that it should come from differ." in said(block)
+    assert "Something here and the output that it rests on do not agree." in said(block)
+    assert block.xpath(".//details/@open"), "what disagrees stands in the open"
     assert [said(quote) for quote in block.xpath(".//blockquote")] == [
         "Credit reporting goes from 0.04 to 0.31cell 33",
         "Credit reporting 0.04 0.13cell 24, output 0",
