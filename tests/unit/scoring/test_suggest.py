@@ -183,7 +183,7 @@ def test_failed_checks_are_named_but_not_applied_here() -> None:
     entry = ENTRIES["excellent_full"]
     items = suggestions(evidence_of(entry), outputs(entry["run"]), failed)
     assert items["1a"].high == 6
-    assert any("decoder.score_head" in note for note in items["1a"].not_judged)
+    assert any("trained head in what is saved" in note for note in items["1a"].not_judged)
 
 
 def test_quotes_come_from_the_memo() -> None:
