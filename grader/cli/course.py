@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import click
@@ -11,8 +12,10 @@ from rich.table import Table
 
 from grader.catalog import Course
 from grader.cli.app import app, course_option, err, json_option, out, print_json
+from grader.cli.releasing import own_name
 from grader.cli.tables import plain
-from grader.errors import EXIT_DONE
+from grader.errors import EXIT_DONE, InputError
+from grader.pipeline.adjusting import adjust
 from grader.pipeline.course import CourseStatus, Place, course_status, new_course, take_in
 
 a_file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -89,6 +92,28 @@ def status_command(*, folders: tuple[Path, ...], as_json: bool, course: Course) 
         out.print(plain(f"{slug}: {words if slug in status.folders else 'nothing graded yet'}"), soft_wrap=True)
     for note in status.notes:
         err.print(plain(note), soft_wrap=True)
+    return EXIT_DONE
+
+
+@app.command("adjust", context_settings={"ignore_unknown_options": True})
+@click.argument("target", type=a_folder, metavar="DIR")
+@click.argument("participant")
+@click.argument("points")
+@click.option("--because", "reason", required=True, help="Why, in a sentence; the student reads it.")
+def adjust_command(*, target: Path, participant: str, points: str, reason: str) -> int:
+    """Give or take POINTS (as +2 or -1.5) beside the rubric; PARTICIPANT may be one member of a team.
+
+    It is an event like any decision: undone in the review, kept by a regrade, given out by the next release.
+    """
+    try:
+        value = Decimal(points)
+    except InvalidOperation:
+        raise InputError(f"{points!r} is no number of points", todo="write it like +2 or -1.5") from None
+    event = adjust(target, participant, value, because=reason, author=own_name())
+    for_whom = f"member {event.data['member']} of {event.participant}" if event.data else event.participant
+    out.print(
+        plain(f"{event.points} points for {for_whom}: the next `grader release {target}` says so"), soft_wrap=True
+    )
     return EXIT_DONE
 
 

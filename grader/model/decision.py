@@ -10,9 +10,21 @@ from grader.model.finding import Verdict
 from grader.model.scorecard import Scorecard
 
 EventKind = Literal[
-    "decision", "verdict", "comment", "flag", "undo", "assignment", "request", "answer", "release", "regrade", "access"
+    "decision",
+    "adjustment",
+    "verdict",
+    "comment",
+    "flag",
+    "undo",
+    "assignment",
+    "request",
+    "answer",
+    "release",
+    "regrade",
+    "access",
 ]
-"""`decision`: points of a criterion. `verdict`: what a person says of a check or of a question about the submission as a
+"""`decision`: points of a criterion. `adjustment`: points given or taken beside the rubric, of a team also for one member alone
+(`data["member"]`). `verdict`: what a person says of a check or of a question about the submission as a
 whole. `request` and `answer`: a student's request for a regrade. `access`: a TA's link was given out or revoked."""
 
 TaRole = Literal["ta", "lead"]
@@ -33,7 +45,7 @@ class Event(Frozen):
     criterion: str = ""
     """Criterion or check line id; empty for the submission as a whole."""
     points: Points | None = None
-    """For `decision`."""
+    """For `decision`; for `adjustment` with its sign."""
     verdict: Verdict | None = None
     """For `verdict`; null: looked at and in order, nothing follows from it."""
     text: str = ""
@@ -82,6 +94,8 @@ class Standing(Frozen):
     """By check line id; empty for the submission as a whole."""
     comments: dict[str, Event] = {}
     """By criterion id; empty for the submission as a whole."""
+    adjustments: tuple[Event, ...] = ()
+    """Points beside the rubric, for everybody of the submission or one member of a team."""
     flags: tuple[Event, ...] = ()
     """Raised by people and not lowered."""
     requests: tuple[Request, ...] = ()
@@ -97,6 +111,15 @@ class Outcome(Artefact):
     standing: Standing = Standing()
     open: tuple[OpenItem, ...] = ()
     """What is still to settle; empty: it can be released."""
+
+    @property
+    def members(self) -> dict[str, tuple[Event, ...]]:
+        """Adjustments for one member of a team, by participant number."""
+        found: dict[str, tuple[Event, ...]] = {}
+        for event in self.standing.adjustments:
+            if member := str(event.data.get("member", "")):
+                found[member] = (*found.get(member, ()), event)
+        return found
 
     @property
     def settled(self) -> bool:

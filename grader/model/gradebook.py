@@ -13,6 +13,13 @@ from pydantic import Field, model_validator
 from grader.model.base import Frozen, Points
 
 
+class OwnGrade(Frozen):
+    """What one member of a team gets where it is not the team's."""
+
+    grade: Points | None
+    comment_html: str
+
+
 class GradebookRow(Frozen):
     """One participant or team."""
 
@@ -30,6 +37,8 @@ class GradebookRow(Frozen):
     """File name under which the page is given back."""
     members: tuple[str, ...] = ()
     """For a team: the participant numbers that get its grade."""
+    own: dict[str, OwnGrade] = Field(default={})
+    """Members with a grade or comment of their own, by participant number."""
 
 
 class Gradebook(Frozen):

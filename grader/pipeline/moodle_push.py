@@ -180,6 +180,8 @@ class _Pusher:
 
     def _userids(self, row: GradebookRow, record: Pulled) -> Iterator[int]:
         if row.participant_id.startswith("g"):
+            if row.own:
+                raise LookupError("has members with a grade of their own: give them out by the worksheet")
             group = int(row.participant_id[1:])
             members = [one.userid for one in record.people if one.groupid == group]
             gone = [one for one in members if self._groups.get(one) != group]

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +23,8 @@ from grader.feedback import (
     overview_rows,
     student_page,
 )
-from grader.model.gradebook import Gradebook, GradebookRow
+from grader.model.gradebook import Gradebook, GradebookRow, OwnGrade
+from grader.model.scorecard import Adjustment
 from grader.model.submission import Batch, Submission, file_stem
 from grader.pipeline.attempts import with_attempts
 from grader.pipeline.materials import Materials
@@ -30,6 +32,7 @@ from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
 from grader.pipeline.similar import similar_pairs, starter_likeness
+from grader.scoring import adjusted
 from grader.scoring.dates import granted
 from grader.workspace import Workspace
 
@@ -181,7 +184,22 @@ def _rows(
             comment_html=moodle_comment(card, materials.rubric, preview=preview, draft=draft),
             page=pages[person.id],
             members=person.members,
+            own=_own_grades(item, materials, preview=preview),
         )
+
+
+def _own_grades(item: Graded, materials: Materials, *, preview: bool) -> dict[str, OwnGrade]:
+    """Members of a team who get something beside the team's grade: said in their comment only, the page is everybody's."""
+    team = set(item.submission.participant.members)
+    found = {}
+    for member, events in (item.outcome.members if item.outcome else {}).items():
+        if member not in team:
+            continue
+        own = tuple(Adjustment(kind="for you", points=one.points or Decimal(0), why=one.text) for one in events)
+        card = adjusted(item.card, own)
+        html = moodle_comment(card, materials.rubric, preview=preview, draft=_as_it_counts(item).draft)
+        found[member] = OwnGrade(grade=card.total, comment_html=html)
+    return found
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:

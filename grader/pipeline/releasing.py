@@ -170,7 +170,8 @@ def _contents(
 
 def _content(row: GradebookRow, page: bytes) -> str:
     grade = "" if row.grade is None else format_points(row.grade)
-    return sha256_of("\0".join([grade, row.comment_html, sha256_of(page)]).encode("utf-8", "replace"))
+    own = [f"{who} {one.grade} {one.comment_html}" for who, one in sorted(row.own.items())]
+    return sha256_of("\0".join([grade, row.comment_html, sha256_of(page), *own]).encode("utf-8", "replace"))
 
 
 def _write(workspace: Workspace, done: Released, book: Gradebook, contents: Mapping[str, str], *, author: str) -> None:

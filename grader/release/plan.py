@@ -109,7 +109,8 @@ def _by_number(gradebook: Gradebook, sheet: Worksheet, notes: list[Note]) -> dic
             continue
         for number in row.members or (row.participant_id,):
             if number in known:
-                wanted[number] = row
+                own = row.own.get(number)
+                wanted[number] = row if own is None else row.model_copy(update=dict(own))
             else:
                 why = (
                     "There is no row with this number in the worksheet (suspended, another group, or not from Moodle)."

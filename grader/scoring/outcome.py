@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from grader.model.decision import Held, OpenItem, Outcome, Standing
 from grader.model.rubric import Cap, Criterion, Rubric
-from grader.model.scorecard import CriterionScore, ReviewItem, Scorecard, SectionScore
+from grader.model.scorecard import Adjustment, CriterionScore, ReviewItem, Scorecard, SectionScore
 from grader.scoring.scorecard import SHARE, in_steps, sums
 
 AGAIN = "decided before, but "
@@ -20,6 +20,7 @@ def outcome(card: Scorecard, rubric: Rubric, standing: Standing) -> Outcome:
     verdicts = {name: held for name, held in standing.verdicts.items() if held.fits}
     by_hand = not card.sections and any(held.fits for held in standing.decisions.values())
     base = by_hand_card(card, rubric) if by_hand else card
+    base = base.model_copy(update={"adjustments": (*base.adjustments, *_for_all(standing))})
     criteria = {item.id: item for section in rubric.sections for item in section.criteria}
     sections = tuple(_section(section, criteria, standing, verdicts, rubric.step) for section in base.sections)
     review = tuple(item for item in base.review if not _answered(item, verdicts))
@@ -28,6 +29,13 @@ def outcome(card: Scorecard, rubric: Rubric, standing: Standing) -> Outcome:
     update = {"status": _status(base, review), "sections": sections, "review": review, **total}
     applied = base.model_copy(update=update)
     return Outcome(card=applied, standing=standing, open=tuple(_open(applied, standing, verdicts)))
+
+
+def _for_all(standing: Standing) -> Iterator[Adjustment]:
+    """What people gave or took beside the rubric; of a team only what is everybody's."""
+    for event in standing.adjustments:
+        if not event.data.get("member"):
+            yield Adjustment(kind="adjustment", points=event.points or Decimal(0), why=event.text)
 
 
 def by_hand_card(card: Scorecard, rubric: Rubric) -> Scorecard:

@@ -77,6 +77,16 @@ def unscored(
     )
 
 
+def adjusted(card: Scorecard, more: tuple[Adjustment, ...]) -> Scorecard:
+    """With further adjustments; without a total it stays without one."""
+    both = (*card.adjustments, *more)
+    if card.total is None:
+        return card.model_copy(update={"adjustments": both})
+    names = {"total": "points", "low": "low", "high": "high"}
+    totals = {name: sums(card.sections, both, field, card.max) for name, field in names.items()}
+    return card.model_copy(update={"adjustments": both, **totals})
+
+
 def sums(
     sections: tuple[SectionScore, ...], adjustments: tuple[Adjustment, ...], name: str, maximum: Decimal
 ) -> Decimal:

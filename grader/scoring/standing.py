@@ -36,6 +36,7 @@ def standing(
         decisions={event.criterion: held(event) for event in live if event.kind == "decision"},
         verdicts={event.criterion: held(event) for event in live if event.kind == "verdict"},
         comments={name: event for name, event in _newest(live, "comment").items() if event.text.strip()},
+        adjustments=tuple(event for event in live if event.kind == "adjustment" and event.points),
         flags=tuple(event for event in live if event.kind == "flag"),
         requests=_requests(live),
         assigned=assigned_to(live),
