@@ -19,7 +19,7 @@ from grader.observing.memo_classes import ClassNames
 from grader.observing.memo_figures import decimal_comma, figures
 from grader.observing.memo_layout import Placed, heading_names, named_sections, place
 from grader.observing.memo_overlap import copied_words
-from grader.observing.memo_parts import block_sections, parts_of, speaks_of
+from grader.observing.memo_parts import block_sections, parts_of, rehomed, speaks_of
 from grader.observing.memo_refuted import refuted_claims
 from grader.observing.memo_subjects import subject_of
 from grader.observing.memo_tables import tables_of
@@ -32,6 +32,8 @@ MAX_CHARS = 400_000
 MAX_PASSAGES = 1_500
 MAX_NUMBERS = 3_000
 SENTENCE_CHARS = 1_500
+SENTENCE_WORDS = 4
+"""Shorter lines may well stand twice."""
 OPENING_WORDS = 4
 """A sentence of at most so many words may stand for a heading (`OK, the weighting.`)."""
 
@@ -50,7 +52,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     placed = place(lines, rubric, assignment.memo_aids)
     tracer = Tracer.of(seen, assignment.memo_aids.figures)
     names = ClassNames(assignment.memo_aids.classes, tracer.numbers)
-    passages = tuple(_passages(placed, assignment, rubric))[:MAX_PASSAGES]
+    passages = rehomed(tuple(_once(_passages(placed, assignment, rubric)))[:MAX_PASSAGES])
     passages = tuple(item.model_copy(update={"classes": names.in_text(item.text)}) for item in passages)
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
@@ -123,6 +125,17 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
                 copied=taken / words if words else 0.0,
                 memo=item.memo,
             )
+
+
+def _once(passages: Iterable[Passage]) -> Iterator[Passage]:
+    """Nothing is read twice: a sentence or row that stands in the memo again is left out."""
+    seen: set[str] = set()
+    for item in passages:
+        if item.kind == "heading" or not item.memo or len(item.text.split()) < SENTENCE_WORDS:
+            yield item
+        elif item.text not in seen:
+            seen.add(item.text)
+            yield item
 
 
 def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:

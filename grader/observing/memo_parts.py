@@ -16,6 +16,8 @@ from grader.observing.memo_layout import Placed
 _DIGITS = re.compile(r"\d")
 SEVERAL = 3
 """So many sentences on a second section make a paragraph one on both."""
+CLEARLY = 3
+"""So many times as many sentences on another section as on its own make a heading the wrong one."""
 MIN_WORDS = 4
 """Fewer words of the student's under a heading leave the part empty, unless there are numbers."""
 
@@ -68,6 +70,23 @@ def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict
         for block, top in clear.items()
         if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL
     }
+
+
+def rehomed(passages: tuple[Passage, ...]) -> tuple[Passage, ...]:
+    """Where what stands under a heading is clearly another section's, it counts as that one's: headings may be mixed up."""
+    votes: dict[str, Counter[str]] = {}
+    for item in passages:
+        if item.kind != "heading" and item.memo and item.section:
+            votes.setdefault(item.section, Counter()).update(name for name, asks in _CONTENT.items() if asks(item))
+    moved = {}
+    for section, count in votes.items():
+        best, most = count.most_common(1)[0] if count else (section, 0)
+        if best != section and most >= SEVERAL and most >= CLEARLY * count[section]:
+            moved[section] = best
+    moved = {section: best for section, best in moved.items() if best in moved}
+    if not moved:
+        return passages
+    return tuple(item.model_copy(update={"section": moved.get(item.section or "", item.section)}) for item in passages)
 
 
 def _written(passages: list[Passage]) -> bool:

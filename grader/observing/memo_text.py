@@ -58,6 +58,12 @@ _NUMBERS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "i": 1, "ii": 2, "
 _SENTENCE_INSIDE = re.compile(r"(?<!vs)(?<!no)[.!?]\s+(?=[A-Z0-9„“\"])")
 
 
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9])|"
+    r"(?<![-\w])color\s*:\s*(?:white|#fff(?:fff)?\b|transparent|rgba?\(\s*255\s*,\s*255\s*,\s*255)"
+)
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of text with its role."""
@@ -84,9 +90,16 @@ def read_lines(markdown: str) -> list[Line]:
     soup = BeautifulSoup(_parser.render(text), "lxml")
     for tag in soup(["script", "style", "svg", "img", "template", "iframe", "object"]):
         tag.decompose()
+    for tag in soup.find_all(_is_hidden):
+        tag.decompose()
     for line_break in soup("br"):
         line_break.replace_with("\n")
     return [line for number, block in enumerate(_blocks(soup)) for line in _lines_of(block, number)]
+
+
+def _is_hidden(tag: Tag) -> bool:
+    """Text that no reader of the page sees is no part of the memo."""
+    return tag.has_attr("hidden") or _HIDDEN.search(str(tag.get("style", "")).lower()) is not None
 
 
 class _Table:

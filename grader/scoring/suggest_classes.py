@@ -173,12 +173,12 @@ def where(reading: Reading) -> Draft:
     ]
     draft.part(
         1.0,
-        reading.own(compare) * (1.0 if reading.grounded >= 1 else 0.5),
+        reading.own(compare) * (1.0 if reading.rests_on("tiers") >= 1 else 0.5),
         found="which tier gains most",
         missing="a sentence on which tier gains most",
         places=compare,
     )
-    if reading.grounded < 1:
+    if reading.rests_on("tiers") < 1:
         draft.points *= 0.6
     draft.not_judged.append("Whether the reading of the tiers is right.")
     return draft
@@ -217,7 +217,7 @@ def explanations(reading: Reading) -> Draft:
     credit = 1.0 if len(tested) >= 1 and len(topics) >= 2 else 0.3 if tested else 0.0
     draft.part(
         1.5,
-        credit * (1.0 if reading.grounded >= 1 else 0.3),
+        credit * (1.0 if reading.rests_on("tiers") >= 1 else 0.3),
         found="an explanation held against own numbers",
         missing="what in your outputs speaks for or against each",
         places=tested,
@@ -227,7 +227,7 @@ def explanations(reading: Reading) -> Draft:
     credit = (1.0 if tested else 0.5) if open_ and len(topics) >= 2 else 0.0
     draft.part(
         1.5,
-        credit * share * reading.grounded,
+        credit * share * reading.rests_on("tiers"),
         found="the rest is left open",
         missing="what your evidence leaves open",
         places=open_,
@@ -241,7 +241,7 @@ def explanations(reading: Reading) -> Draft:
         draft.cap(2.0, "one explanation is stated as fact though three compete")
     elif certain and not open_:
         draft.cap(2.5, "one explanation is stated as fact though three compete")
-    if reading.grounded < 0.6:
+    if reading.rests_on("tiers") < 0.6:
         draft.points *= 0.75
     draft.not_judged.append("Whether the evidence really speaks for or against an explanation.")
     return draft

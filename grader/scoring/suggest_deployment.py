@@ -206,7 +206,7 @@ def recommendation(reading: Reading) -> Draft:
     )
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
-    draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
+    draft.points *= 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.5
     return draft
 
 
@@ -229,7 +229,7 @@ def grounded(reading: Reading) -> Draft:
     ]
     quality = [place for place in near if {"rare", "common", "middle", "tier", "zero"} & at[place]]
     generic = [place for place in near if {"accuracy", "macro_f1"} & at[place]]
-    share = 1.0 if reading.grounded >= 0.8 else 0.4
+    share = 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.4
     draft.part(
         1.5,
         (1.0 if speed_number else 0.5 if speed else 0.0) * share,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from grader.model.base import Role
 from grader.model.finding import Citation
@@ -18,6 +19,8 @@ from grader.model.observation import Number, Observations
 COPIED = 0.5
 """From this share of words in runs of the lecture, a sentence is the lecture's."""
 _DIGITS = re.compile(r"\D")
+WORDS_ONLY = 0.45
+"""What reasoning is worth that rests on no figure of the student's own."""
 SOURCED = ("agrees", "rounded")
 Tags = str | tuple[str, ...]
 
@@ -160,6 +163,23 @@ class Reading:
         if self.memo.outputs and self.unsourced > 0.6:
             return 0.6 if figures >= 3 else 0.45
         return 0.8 if figures >= 6 else 0.6 if figures >= 3 else 0.45
+
+    def rests_on(self, kind: Literal["tiers", "speed", "weighted"]) -> float:
+        """How far reasoning on one part can rest on that part's own figures: words about figures that aren't there carry little."""
+        if not self.memo.outputs:
+            return self.grounded
+        own = [key.split("/") for item in self.memo.numbers if item.status in SOURCED for key in item.keys]
+        has = {
+            "tiers": any(key[2] in ("f1", "macro_f1", "zero_f1_classes") and key[3] != "-" for key in own),
+            "speed": any(key[2] in ("latency_ms", "throughput") for key in own),
+            "weighted": any(key[1] == "weighted" for key in own),
+        }
+        known = {
+            "tiers": any(item.subject and item.metric == "f1" for item in self.outputs),
+            "speed": any(item.metric in ("latency_ms", "throughput") for item in self.outputs),
+            "weighted": any(item.run == "weighted" for item in self.outputs),
+        }
+        return self.grounded if has[kind] or not known[kind] else min(self.grounded, WORDS_ONLY)
 
     def cite(self, index: int) -> Citation:
         """A passage, for people."""

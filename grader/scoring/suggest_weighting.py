@@ -196,7 +196,7 @@ def weighting_explained(reading: Reading) -> Draft:
         missing="would you take the trade?",
         places=worth,
     )
-    draft.points *= max(reading.grounded, 0.4)
+    draft.points *= max(reading.rests_on("weighted"), 0.4)
     draft.not_judged.append("Whether the explanation follows from the evidence; whether a hedge is reasoning.")
     return draft
 
