@@ -21,6 +21,12 @@ from grader.pipeline import Request, grade, load_materials, results_json
 from grader.pipeline.demo import differences, pack, samples, scale_for
 from grader.settings import Settings
 
+DEMO_CELL_SECONDS = 45.0
+"""One sample loops for ever; every other cell of ours ends within some seconds."""
+UNTIL_THEN = (
+    "Until then: `grader grade --mode static` judges code and saved outputs without running anything; "
+    "`grader check` and `grader demo` run your own notebook and our samples without a sandbox, and say so."
+)
 ROOM_MB = 2048
 """Free disk space below which a class's results could fill the disk."""
 
@@ -29,7 +35,7 @@ ROOM_MB = 2048
 @json_option
 def doctor_command(*, as_json: bool) -> int:
     """Say what this machine can do, each lack with the command that mends it."""
-    machine = probe()
+    machine = probe(try_warm=True)
     libraries = library_versions()
     free = shutil.disk_usage(Path.cwd()).free >> 20
     if as_json:
@@ -39,6 +45,8 @@ def doctor_command(*, as_json: bool) -> int:
             out.print(plain("ok  " if good else "--  "), plain(what), soft_wrap=True, style="" if good else "yellow")
             if mend and not good:
                 out.print(plain(f"      -> {mend}"), soft_wrap=True)
+        if not machine.box:
+            out.print(plain(UNTIL_THEN), soft_wrap=True)
     return EXIT_DONE if machine.box else EXIT_MACHINE
 
 
@@ -56,16 +64,16 @@ def _rows(machine: Machine, libraries: dict[str, str], free: int) -> list[tuple[
         (
             machine.warm,
             "warm kernels: work" if machine.warm else f"warm kernels: {machine.warm_trouble}",
-            machine.box_mend,
+            "notebooks start in fresh kernels: some seconds each, same results" if machine.box else None,
         ),
         (
             bool(machine.control_groups),
             f"memory limits: control groups {machine.control_groups}"
             if machine.control_groups
-            else "memory limits: a watchdog instead of control groups",
+            else "memory limits: a watchdog that looks four times a second, for want of control groups",
             machine.control_groups_mend,
         ),
-        (bool(machine.gpu), f"GPU: {', '.join(machine.gpu) or 'none (only --mode full needs one)'}", None),
+        (True, f"GPU: {', '.join(machine.gpu) or 'none; only --mode full needs one'}", None),
         (free >= ROOM_MB, f"disk: {free} MB free here", "free some space, or choose another --out"),
         (
             not missing,
@@ -101,7 +109,12 @@ def demo_command(*, target: Path | None, slug: str | None, jobs: int | None, as_
     folder = target or Path(tempfile.mkdtemp(prefix="grader-demo-"))
     export, worksheet = _packed(folder, pack(found))
     materials = load_materials(course, chosen)
-    settings = Settings(jobs=jobs or default_jobs(), boxed=machine.box, scale=scale_for(materials.assignment))
+    settings = Settings(
+        jobs=jobs or default_jobs(),
+        boxed=machine.box,
+        scale=scale_for(materials.assignment),
+        cell_seconds=DEMO_CELL_SECONDS,
+    )
     with Bar(err, quiet=as_json) as bar:
         graded = grade(Request(export, folder / "results", worksheet), materials, settings, bar)
     wrong = list(differences(found, graded))

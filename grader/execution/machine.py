@@ -22,6 +22,11 @@ _CONTAINER = (
     "allow the container to make namespaces: docker run --security-opt seccomp=unconfined "
     "--security-opt apparmor=unconfined --security-opt systempaths=unconfined ..."
 )
+_ELSEWHERE = (
+    "this system forbids unprivileged namespaces: in a container, start it with permission to make them "
+    "(docker run --security-opt seccomp=unconfined ...); on a machine of your own, see `man 7 user_namespaces`"
+)
+_IN_CONTAINER = ("/.dockerenv", "/run/.containerenv", "/run/secrets/kubernetes.io")
 # Setting of the Linux kernel -> the value with which no unprivileged sandbox starts, and what to do about it.
 _SETTINGS = {
     "kernel/apparmor_restrict_unprivileged_userns": ("1", "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
@@ -72,9 +77,10 @@ def gpu_devices(dev: Path = Path("/dev")) -> tuple[str, ...]:
     return tuple(str(path) for pattern in _GPU_FILES for path in sorted(dev.glob(pattern)))
 
 
-def probe(stage: Stage | None = None) -> Machine:
-    """Try everything once; about half a second."""
+def probe(stage: Stage | None = None, *, try_warm: bool = False) -> Machine:
+    """Try everything once; about half a second, and as long as the libraries take to import with `try_warm`."""
     trouble = _box_trouble(stage or Stage())
+    cold = "not without the sandbox" if trouble else pool.why_not_warm(stage or Stage()) if try_warm else None
     groups = _control_groups() if trouble is None else ""
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     return Machine(
@@ -84,7 +90,7 @@ def probe(stage: Stage | None = None) -> Machine:
         box=trouble is None, box_trouble=trouble and trouble[0], box_mend=trouble and trouble[1],
         control_groups=groups, control_groups_mend=None if groups or is_root else
         "systemd-run --user --scope -p Delegate=yes grader ...",
-        warm=trouble is None, warm_trouble=None if trouble is None else "warm kernels need the sandbox",
+        warm=cold is None, warm_trouble=cold,
         gpu=tuple(sorted(str(path) for path in Path("/dev").glob("nvidia[0-9]*"))),
     )  # fmt: skip
 
@@ -104,13 +110,13 @@ def _box_trouble(stage: Stage) -> tuple[str, str | None] | None:
     return None
 
 
-def _mend() -> str | None:
+def _mend() -> str:
     """What usually stands in the way of namespaces."""
     for name, (bad, command) in _SETTINGS.items():
         setting = Path("/proc/sys", name)
         if setting.is_file() and setting.read_text().strip() == bad:
             return command
-    return _CONTAINER if any(Path(mark).exists() for mark in ("/.dockerenv", "/run/.containerenv")) else None
+    return _CONTAINER if any(Path(mark).exists() for mark in _IN_CONTAINER) else _ELSEWHERE
 
 
 def _control_groups() -> str:

@@ -249,6 +249,15 @@ def try_box(stage: Stage, limits: Limits) -> None:
     _Worker(_Setting(stage, limits, True, {}, None), 0).end()
 
 
+def why_not_warm(stage: Stage) -> str | None:
+    """Start the warm server as a pool would, and end it; None if kernels can be forked from it."""
+    server = Server(insist_on_stage(stage), 1)
+    try:
+        return server.await_ready()
+    finally:
+        server.end()
+
+
 def insist_on_stage(stage: Stage) -> Stage:
     """The stage with paths that hold in any working folder."""
     for place in (stage.hub, stage.data):
