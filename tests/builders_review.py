@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
+import re
+import zipfile
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
@@ -21,6 +25,8 @@ from grader.settings import Settings
 ROOT = Path(__file__).parents[1]
 MOODLE = ROOT / "tests" / "data" / "moodle"
 SOLUTION = ROOT / "assignments" / "week3" / "solution.ipynb"
+COLUMNS = ("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum grade", "Grade can be changed",
+           "Last modified (submission)", "Last modified (grade)", "Feedback comments")  # fmt: skip
 STATIC = Settings(mode="static")
 
 
@@ -49,6 +55,33 @@ def graded_class(folder: Path, count: int, spoil: Callable[[dict[str, Any], int]
             spoil(notebook, number)
         (hand_in / f"student-{number:03}.ipynb").write_text(json.dumps(notebook), "utf-8")
     grade(Request(hand_in, folder / "out"), materials(), STATIC)
+    return folder / "out"
+
+
+def graded_moodle_class(
+    folder: Path, count: int, spoil: Callable[[dict[str, Any], int], None] | None = None, name: str = "Ada Öz {}"
+) -> Path:
+    """The same as Moodle exports it: a zip of folders and a worksheet, so that it can be given back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = json.loads(SOLUTION.read_text("utf-8"))
+    sheet = io.StringIO(newline="")
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    with zipfile.ZipFile(folder / "class.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(1, count + 1):
+            notebook = json.loads(json.dumps(source))
+            _vary(notebook, number)
+            if spoil is not None:
+                spoil(notebook, number)
+            who, pid = name.format(number), str(1000 + number)
+            plain = re.sub(r"[&<>\"`|':\\/?*_]", "", who)
+            archive.writestr(f"{plain}_{pid}_assignsubmission_file/homework.ipynb", json.dumps(notebook))
+            status = "Submitted for grading -  - "
+            writer.writerow(
+                [f"Participant {pid}", who, f"s{number}@example.org", status, "", "100.00", "Yes", "-", "-", ""]
+            )
+    (folder / "sheet.csv").write_bytes(sheet.getvalue().encode("utf-8-sig"))
+    grade(Request(folder / "class.zip", folder / "out", folder / "sheet.csv"), materials(), STATIC)
     return folder / "out"
 
 

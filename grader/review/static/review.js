@@ -8,6 +8,8 @@
   const main = one("main");
   const trouble = one("#trouble");
   let pending = 0;
+  let busy = false; // a decision is on its way; keys pressed meanwhile wait in line, none is lost
+  const waiting = [];
   document.documentElement.classList.add("js");
 
   // The current item -------------------------------------------------------------------------------------------------
@@ -110,26 +112,39 @@
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || one("dialog[open]")) return;
     const target = event.target;
+    if (busy && !target.matches("textarea")) {
+      if (event.key.length === 1 || event.key === "Enter") waiting.push(event.key);
+      event.preventDefault();
+      return;
+    }
     if (typing(target)) {
       if (typed(event, target)) event.preventDefault();
       return;
     }
+    if (handle(event.key, target)) event.preventDefault();
+  });
+  // True if the key meant something here.
+  function handle(key, target) {
     const item = current();
     const banked = target.closest(".bank");
-    if (banked && /^[1-9]$/.test(event.key)) {
-      const entry = one(`[data-bank="${event.key}"]`, banked);
+    if (banked && /^[1-9]$/.test(key)) {
+      const entry = one(`[data-bank="${key}"]`, banked);
       if (entry) entry.click();
-      return event.preventDefault();
+      return true;
     }
-    if (banked && event.key === "Escape") return choose(item);
-    if (event.key === "Enter" && target.matches("a, button, summary")) return;
-    if (event.key === "Enter" && !item) { const first = one("[data-first]"); if (first) first.click(); return; }
-    if (keys[event.key]) keys[event.key](item);
-    else if (press(item, event.key)) { /* a button of the item */ }
-    else if (/^[1-9.]$/.test(event.key) && item && item.dataset.kind === "criterion") type(item, event.key);
-    else return;
-    event.preventDefault();
-  });
+    if (banked && key === "Escape") return choose(item), true;
+    if (key === "Enter" && target.matches("a, button, summary")) return false;
+    if (key === "Enter" && !item) {
+      const first = one("[data-first]");
+      if (first) first.click();
+      return Boolean(first);
+    }
+    if (keys[key]) return keys[key](item), true;
+    if (press(item, key)) return true;
+    if (!/^[1-9.]$/.test(key) || !item || item.dataset.kind !== "criterion") return false;
+    type(item, key);
+    return true;
+  }
 
   // Clicks -----------------------------------------------------------------------------------------------------------
   addEventListener("click", (event) => {
@@ -164,7 +179,11 @@
   });
 
   // Saving -----------------------------------------------------------------------------------------------------------
-  addEventListener("htmx:beforeRequest", () => { pending += 1; });
+  const decides = (event) => event.detail.elt.closest(".item") && !event.detail.elt.matches("form.comment");
+  addEventListener("htmx:beforeRequest", (event) => {
+    pending += 1;
+    if (decides(event)) busy = true;
+  });
   addEventListener("htmx:afterRequest", (event) => {
     pending -= 1;
     if (event.detail.successful || event.detail.xhr.status === 409) {
@@ -172,21 +191,28 @@
       if (event.detail.elt.matches("form.comment")) event.detail.elt.classList.remove("dirty");
     }
   });
-  addEventListener("htmx:afterSwap", (event) => {
+  // Not before htmx has settled: until then it may still restore an element's class.
+  addEventListener("htmx:afterSettle", (event) => {
     const swapped = event.detail.target.id && one(`#${CSS.escape(event.detail.target.id)}`);
     if (!swapped || !swapped.matches(".item")) return;
     cited = -1;
     if (event.detail.xhr.status === 409 || event.detail.requestConfig.path.endsWith("/undo") ||
         !/\/(decide|verdict)(\?|$)/.test(event.detail.requestConfig.path)) choose(swapped);
     else nextOpen(swapped.id);
+    busy = false;
+    while (waiting.length && !busy) handle(waiting.shift(), document.activeElement || document.body);
   });
   addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     const words = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").querySelector(".words");
     trouble.textContent = `Not saved: ${words ? words.textContent : `the server answered ${status}`}`;
+    busy = false;
+    waiting.length = 0;
     if (status === 503) again(event.detail);
   });
   addEventListener("htmx:sendError", (event) => {
+    busy = false;
+    waiting.length = 0;
     trouble.textContent = "Not saved yet: the server can’t be reached. It is tried again until it answers; don’t close this page.";
     again(event.detail);
   });
