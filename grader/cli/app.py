@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -85,3 +86,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 def print_json(value: Any) -> None:
     """Plain JSON on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def own_name() -> str:
+    """Who is at the keyboard, for the ledger."""
+    try:
+        return getpass.getuser() or "instructor"
+    except (KeyError, OSError):
+        return "instructor"

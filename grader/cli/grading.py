@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
 from grader.catalog import Course
-from grader.cli.app import app, course_option, err, json_option, out, print_json
+from grader.cli.app import app, course_option, err, json_option, out, own_name, print_json
 from grader.cli.progressbar import Bar
 from grader.cli.tables import plain, points, results_table, verdict
 from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, InputError, WorkspaceError
+from grader.model.scorecard import Scorecard
 from grader.pipeline import (
     Graded,
     Request,
@@ -24,6 +26,7 @@ from grader.pipeline import (
     results_json,
 )
 from grader.pipeline.choosing import hint_of_export
+from grader.pipeline.reviewing import class_outcomes
 from grader.settings import Settings
 
 folder = click.Path(path_type=Path, file_okay=False)
@@ -141,7 +144,14 @@ def regrade_command(*, target: Path, reason: str, yes: bool, scale: str | None, 
     materials = load_materials(course, str(info["assignment"]))
     with Bar(err, quiet=as_json) as bar:
         changes, graded = regrade(
-            target, materials, because=reason, apply=yes, scale=scale, jobs=default_jobs(), progress=bar
+            target,
+            materials,
+            because=reason,
+            apply=yes,
+            scale=scale,
+            jobs=default_jobs(),
+            author=own_name(),
+            progress=bar,
         )
     if as_json:
         print_json([change.as_json() for change in changes])
@@ -179,14 +189,18 @@ def _read(path: Path) -> Any:
 @click.argument("target", type=folder, metavar="DIR")
 @json_option
 def status_command(*, target: Path, as_json: bool) -> int:
-    """Where a graded class stands: who is graded, who needs a person and why."""
-    results, info = _results(target), run_info(target)
-    counts: dict[str, int] = {}
-    for row in results:
-        counts[row["status"]] = counts.get(row["status"], 0) + 1
-    waiting = [row for row in results if row["status"] in ("needs_review", "unreadable")]
+    """Where a graded class stands: who is graded, who needs a person and why, what is settled."""
+    info, outcomes = run_info(target), class_outcomes(target)
+    cards = {who: outcome.card for who, outcome in outcomes.items()}
+    counts = Counter(card.status for card in cards.values())
+    waiting = {who: card for who, card in cards.items() if card.status in ("needs_review", "unreadable")}
+    handed_in = [outcome for outcome in outcomes.values() if outcome.card.status != "no_submission"]
+    settled, open_items = sum(one.settled for one in handed_in), sum(len(one.open) for one in handed_in)
     if as_json:
-        print_json({"assignment": info["assignment"], "counts": counts, "needs_person": [_why(row) for row in waiting]})
+        found = {"assignment": info["assignment"], "counts": counts, "settled": settled, "open": open_items}
+        print_json(
+            {**found, "needs_person": [{"participant": who, "why": _why(card)} for who, card in waiting.items()]}
+        )
         return EXIT_NEEDS_PERSON if waiting else EXIT_DONE
     out.print(
         f"{info['assignment']}, {info['mode']}, ranges {info['scale']}, {info.get('finished') or 'not finished'}",
@@ -194,15 +208,15 @@ def status_command(*, target: Path, as_json: bool) -> int:
     )
     for name, count in sorted(counts.items()):
         out.print(f"{count:4} {name}", markup=False)
-    for row in waiting:
-        reasons = _why(row)["why"]
-        out.print(plain(f"  {row['participant']['id']}: {'; '.join(reasons[:3])}"), soft_wrap=True)
+    for who, card in waiting.items():
+        out.print(plain(f"  {who}: {'; '.join(_why(card)[:3])}"), soft_wrap=True)
+    out.print(f"{settled} of {len(handed_in)} settled, {open_items} items open", markup=False)
     return EXIT_NEEDS_PERSON if waiting else EXIT_DONE
 
 
-def _why(row: dict[str, Any]) -> dict[str, Any]:
-    reasons = [f"{item['criterion']}: {item['why']}" if item["criterion"] else item["why"] for item in row["review"]]
-    return {"participant": row["participant"]["id"], "why": reasons or ["nothing that could be graded"]}
+def _why(card: Scorecard) -> list[str]:
+    reasons = [f"{item.criterion}: {item.why}" if item.criterion else item.why for item in card.review]
+    return reasons or ["nothing that could be graded"]
 
 
 @app.command("explain")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 import click
 
 from grader.catalog import Course
-from grader.cli.app import app, course_option, err, json_option, out, print_json
+from grader.cli.app import app, course_option, err, json_option, out, own_name, print_json
 from grader.cli.grading import default_jobs, folder, run_info
 from grader.cli.progressbar import Bar
 from grader.cli.tables import plain
@@ -18,14 +17,6 @@ from grader.pipeline.backup import backup, restore
 from grader.pipeline.releasing import Released, release
 
 SHOWN = 20
-
-
-def own_name() -> str:
-    """Who is at the keyboard, for the ledger."""
-    try:
-        return getpass.getuser() or "instructor"
-    except (KeyError, OSError):
-        return "instructor"
 
 
 @app.command("release")

@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from grader.catalog import find_course
-from grader.cli.app import app, err, out
+from grader.cli.app import app, err, out, own_name
 from grader.cli.grading import default_jobs, folder, run_info
-from grader.cli.releasing import own_name
 from grader.errors import EXIT_DONE, CourseError, GraderError, InputError, MachineError
 from grader.ledger import Access, Ledger, ledger_file
 from grader.ledger.book import ELSEWHERE

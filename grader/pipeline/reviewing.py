@@ -13,7 +13,7 @@ from grader.model.finding import Findings
 from grader.model.rubric import Rubric
 from grader.model.scorecard import Scorecard
 from grader.model.submission import Submission
-from grader.pipeline.deciding import outcome_of
+from grader.pipeline.deciding import by_participant, events_of, outcome_of
 from grader.pipeline.grading import stored_batch
 from grader.scoring import unscored
 from grader.workspace import Attempt, Workspace
@@ -28,6 +28,8 @@ class Reviewed:
     card: Scorecard
     findings: Findings
     answers: Answers
+    earlier: tuple[Attempt, ...] = ()
+    """Attempts before the one that counts, newest first."""
 
     @property
     def id(self) -> str:
@@ -76,6 +78,12 @@ def load_class(root: Path) -> ReviewClass:
     return ReviewClass(root, title, rubric, people, class_stamp(root))
 
 
+def class_outcomes(root: Path) -> dict[str, Outcome]:
+    """What counts for everybody right now, by participant: decisions since the last grading included."""
+    loaded, events = load_class(root), by_participant(events_of(root))
+    return {who: person.outcome(loaded.rubric, events.get(who, [])) for who, person in loaded.people.items()}
+
+
 def class_stamp(root: Path) -> int:
     """Of the last grading: results.json is written last."""
     path = root / "results.json"
@@ -84,6 +92,7 @@ def class_stamp(root: Path) -> int:
 
 def _reviewed(workspace: Workspace, submission: Submission, rubric: Rubric) -> Reviewed:
     attempt = workspace.attempt_for(submission)[0] if submission.files else None
+    earlier = [one for one in workspace.attempts(submission.participant.id) if attempt and one.number < attempt.number]
     card = attempt.scorecard() if attempt is not None else None
     return Reviewed(
         submission=submission,
@@ -91,4 +100,5 @@ def _reviewed(workspace: Workspace, submission: Submission, rubric: Rubric) -> R
         card=card or unscored(rubric, submission),
         findings=(attempt.findings() if attempt is not None else None) or Findings(),
         answers=(attempt.answers() if attempt is not None else None) or Answers(),
+        earlier=tuple(reversed(earlier)),
     )

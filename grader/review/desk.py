@@ -128,6 +128,14 @@ class Desk:
         found = self.evidence(participant)
         return None if found is None else found.executed if executed else found.notebook
 
+    def earlier_answer(self, participant: str, section: str, submission_sha256: str) -> str | None:
+        """What somebody wrote in a section of an earlier attempt; null if that attempt is not there."""
+        for attempt in self.people[participant].earlier:
+            handed_in, answers = attempt.submission(), attempt.answers()
+            if handed_in is not None and answers is not None and handed_in.sha256 == submission_sha256:
+                return answers.texts.get(section, "")
+        return None
+
     def criterion(self, name: str) -> tuple[Section, Criterion] | None:
         """A criterion with its section."""
         for section in self.rubric.sections:

@@ -21,6 +21,7 @@ from grader.model.rubric import CheckLine, Criterion
 from grader.model.scorecard import CriterionScore, Suggestion
 from grader.pipeline.reviewing import Reviewed
 from grader.review.desk import Desk
+from grader.review.differences import changed_words
 from grader.scoring import by_hand_card, undone
 
 WHOLE = "-"
@@ -88,6 +89,10 @@ class Item:
     reasons: tuple[str, ...]
     quotes: tuple[Quote, ...]
     again: str
+    given: str
+    """Points that were decided before it asked again."""
+    difference: Markup
+    """What the answer says now and did not say then."""
     verdict: str
     comment: str
     comment_seen: int
@@ -165,8 +170,19 @@ def _criterion(desk: Desk, person: Reviewed, visitor: Visitor, item: Criterion) 
         reasons=(),
         quotes=_quotes(hint.citations),
         again=held.why if held is not None and not held.fits else "",
+        given=words.points(held.event.points) if held and not held.fits and held.event.points is not None else "",
+        difference=_difference(desk, person, item.id, held),
         verdict="",
     )
+
+
+def _difference(desk: Desk, person: Reviewed, criterion: str, held: Held | None) -> Markup:
+    found = desk.criterion(criterion)
+    if held is None or held.fits or found is None:
+        return Markup()
+    section = found[0].id
+    old = desk.earlier_answer(person.id, section, held.event.submission_sha256)
+    return Markup() if old is None else changed_words(old, person.answers.texts.get(section, ""))
 
 
 def _question(desk: Desk, person: Reviewed, visitor: Visitor, target: str, line: CheckLine | None) -> Item:
@@ -197,6 +213,8 @@ def _question(desk: Desk, person: Reviewed, visitor: Visitor, target: str, line:
         reasons=tuple(clip(why, 400) for why in asked),
         quotes=_quotes(finding.citations) if finding else (),
         again=held.why if held is not None and not held.fits else "",
+        given="",
+        difference=Markup(),
         verdict=verdict,
     )
 

@@ -42,7 +42,7 @@ def show_base_style() -> Response:
 
 def show_enter() -> str:
     """Takes the secret out of the address's fragment, which no server and no log sees."""
-    return render_template("enter.html")
+    return render_template("enter.html", refused="")
 
 
 def come_in() -> Response:
@@ -50,7 +50,8 @@ def come_in() -> Response:
     refuse_foreign_origin()
     session = desk().access.enter(request.form.get("secret", "").strip())
     if session is None:
-        abort(403, "This link is not valid: it was used, replaced or revoked. Ask for a new one.")
+        words = "This link is not valid: it was used, replaced or revoked. Ask for a new one."
+        return Response(render_template("enter.html", refused=words), status=403, mimetype="text/html")
     response = make_response(redirect(url_for("queue"), 303))
     set_session(response, session)
     return response

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from grader.catalog import Course
-from grader.ledger import Ledger
+from grader.ledger import Ledger, Visitor
 from grader.model.answers import Answers
 from grader.model.decision import Event
 from grader.pipeline import Materials, Request, grade, load_materials, regrade
+from grader.review import Desk
+from grader.review.items import make_item
 from grader.settings import Settings
 from grader.workspace import Workspace
 
@@ -111,6 +113,19 @@ def test_a_resubmission_asks_again_only_where_the_answer_changed(materials: Mate
     assert len(changed) < len(before.hashes)
     assert {name for name, held in again.outcome.standing.decisions.items() if not held.fits} == changed
     assert {name for name, item in criteria(out).items() if not item["settled"]} == changed
+    _shows_the_difference(out, sorted(changed)[-1])
+
+
+def _shows_the_difference(out: Path, criterion: str) -> None:
+    """The reviewer sees what was given before, and what the answer says now."""
+    desk = Desk(out)
+    visitor = Visitor(name="Ada", role="ta", csrf="")
+    item = make_item(desk, desk.people["homework"], visitor, criterion)
+    assert item is not None
+    assert (item.state, item.given) == ("again", "1")
+    assert "<ins>" in item.difference
+    assert "r=64" in item.difference
+    assert "<del>" not in item.difference
 
 
 def other_maxima(materials: Materials) -> Materials:

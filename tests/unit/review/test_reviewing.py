@@ -12,6 +12,7 @@ import pytest
 
 from grader.model.decision import Event
 from grader.review import Desk
+from grader.review.differences import changed_words
 from grader.review.items import make_item
 from grader.review.queue import Entry, Filter, chain, matches, natural, ordered
 from grader.review.tables import agreement
@@ -283,3 +284,9 @@ def test_similar_answers_come_next_to_each_other() -> None:
     order = chain(texts)
     assert order[:2] == ["a", "c"]
     assert sorted(order) == sorted(texts)
+
+
+def test_words_that_came_and_went_are_marked_and_escaped() -> None:
+    made = changed_words("the decoder is <b>better</b> by far", "the decoder is  much better by far")
+    assert made == "the decoder is <del>&lt;b&gt;better&lt;/b&gt;</del> <ins>much better</ins> by far"
+    assert changed_words("same  words", "same words") == ""
