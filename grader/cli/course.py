@@ -11,8 +11,7 @@ from rich import box
 from rich.table import Table
 
 from grader.catalog import Course
-from grader.cli.app import app, course_option, err, json_option, out, print_json
-from grader.cli.releasing import own_name
+from grader.cli.app import app, course_option, err, json_option, out, own_name, print_json
 from grader.cli.tables import plain
 from grader.errors import EXIT_DONE, InputError
 from grader.pipeline.adjusting import adjust
