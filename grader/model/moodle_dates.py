@@ -34,7 +34,7 @@ _DOTS = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4}),?\s+(\d{1,2}):(\d{2})")
 
 
 def read_date(text: str | None, zone: tzinfo, *, later: bool = False) -> datetime | None:
-    """The moment that a cell names; null for `-`, an empty cell, or words that are not known.
+    """The moment that a cell names, in that zone; null for `-`, an empty cell, or words that are not known.
 
     `later`: of the two moments that an hour repeated in autumn can mean, the later one.
     """
@@ -63,9 +63,9 @@ def exists(plain: datetime, zone: tzinfo) -> bool:
 
 
 def days_later(moment: datetime, days: int, zone: tzinfo) -> datetime:
-    """The same time on the clock so many days later: a day across a change of the clocks has 23 or 25 hours."""
+    """The same time on the clock so many days later, in UTC: a day across a change of the clocks has 23 or 25 hours."""
     wall = moment.astimezone(zone).replace(tzinfo=None, fold=0) + timedelta(days=days)
-    return at_wall(wall, zone, later=True)
+    return at_wall(wall, zone, later=True).astimezone(UTC)
 
 
 def _utc(moment: datetime) -> datetime:

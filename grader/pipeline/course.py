@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,11 +26,13 @@ from grader.model.assignment import zone_of
 from grader.model.base import format_points
 from grader.model.decision import Event
 from grader.model.people import People, Person
+from grader.model.scorecard import Adjustment
 from grader.model.submission import Participant
 from grader.model.worksheet import read_worksheet
 from grader.pipeline.authoring import new_assignment
 from grader.pipeline.deciding import by_participant, events_of
 from grader.pipeline.reviewing import ReviewClass, Reviewed, load_class
+from grader.scoring import adjusted
 from grader.workspace import Workspace
 from grader.workspace.files import write_atomic
 
@@ -172,8 +175,8 @@ def course_status(course: Course, named: Sequence[Path] = ()) -> CourseStatus:
         events = by_participant(events_of(graded.root))
         released = list(_releases(events.get("", [])))
         for reviewed in graded.people.values():
-            place = _place(graded, reviewed, events.get(reviewed.id, []), released)
             for member in members(graded.root, reviewed.submission.participant):
+                place = _place(graded, reviewed, events.get(reviewed.id, []), released, member=member.id)
                 key, fallback = _who(people, member, slug)
                 rows.setdefault(key, fallback).places[slug] = place
     shown = dict.fromkeys([*course.slugs(), *newest])
@@ -214,9 +217,15 @@ def _releases(events: Iterable[Event]) -> Iterable[Event]:
     return (event for event in events if event.kind == "release")
 
 
-def _place(graded: ReviewClass, reviewed: Reviewed, events: list[Event], releases: list[Event]) -> Place:
+def _place(
+    graded: ReviewClass, reviewed: Reviewed, events: list[Event], releases: list[Event], *, member: str
+) -> Place:
     outcome = reviewed.outcome(graded.rubric, events)
-    card = outcome.card
+    own = tuple(
+        Adjustment(kind="for you", points=one.points or Decimal(0), why=one.text)
+        for one in outcome.members.get(member, ())
+    )
+    card = adjusted(outcome.card, own)
     given = [event for event in releases if reviewed.id in event.data.get("changed", ())]
     number = int(given[-1].data["number"]) if given else None
     since = bool(given) and any(event.id > given[-1].id for event in events)

@@ -1,6 +1,7 @@
 """How late a submission is, from every input there is: the assignment's dates, the worksheet's, time granted to one person.
 
 Where two inputs can be held against each other and don't agree, a person looks; nothing is charged twice. Costs nothing itself.
+All reckoning is in UTC: Python takes two times of one zone apart by the clock on the wall, which changes twice a year.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def lateness_of(submission: Submission, dates: Dates) -> Lateness:
     due, because = _due(submission, dates, own)
     # What Moodle says in words knows nothing of time that was granted here.
     words = None if own is not None and due == own else submission.late_seconds
-    submitted = read_date(submission.submitted_text, ZoneInfo(dates.worksheet_timezone))
+    submitted = _read(submission.submitted_text, dates)
     seconds, flags = _seconds(words, due, submitted, submission, dates)
     if due is not None and seconds:
         submitted = due + timedelta(seconds=seconds)
@@ -55,15 +56,21 @@ def granted(person: Participant, dates: Dates) -> Iterator[int]:
 
 
 def _own(person: Participant, dates: Dates) -> datetime | None:
-    return max((dates.extensions[index].until for index in granted(person, dates)), default=None)
+    return max((dates.extensions[index].until.astimezone(UTC) for index in granted(person, dates)), default=None)
+
+
+def _read(text: str | None, dates: Dates, *, later: bool = False) -> datetime | None:
+    """A date of the worksheet."""
+    found = read_date(text, ZoneInfo(dates.worksheet_timezone), later=later)
+    return None if found is None else found.astimezone(UTC)
 
 
 def _due(submission: Submission, dates: Dates, own: datetime | None) -> tuple[datetime | None, str]:
     """The date in force and why: an own due date replaces the assignment's, an extension only ever gives more time."""
-    sheet = ZoneInfo(dates.worksheet_timezone)
-    override = read_date(submission.due_text, sheet, later=True)
-    extension = read_date(submission.extension, sheet, later=True)
-    base, because = (override, "own date") if override is not None else (dates.due, "assignment")
+    override = _read(submission.due_text, dates, later=True)
+    extension = _read(submission.extension, dates, later=True)
+    due = None if dates.due is None else dates.due.astimezone(UTC)
+    base, because = (override, "own date") if override is not None else (due, "assignment")
     for more in (extension, own):
         if more is not None and (base is None or more > base):
             base, because = more, "extension"
@@ -71,8 +78,8 @@ def _due(submission: Submission, dates: Dates, own: datetime | None) -> tuple[da
 
 
 def _cutoff(submission: Submission, dates: Dates, due: datetime | None) -> datetime | None:
-    own = read_date(submission.cutoff_text, ZoneInfo(dates.worksheet_timezone), later=True)
-    cutoff = own or dates.cutoff
+    cutoff = _read(submission.cutoff_text, dates, later=True) or dates.cutoff
+    cutoff = None if cutoff is None else cutoff.astimezone(UTC)
     return max(cutoff, due) if cutoff is not None and due is not None else cutoff
 
 
@@ -132,4 +139,4 @@ def _after(submitted: datetime | None, cutoff: datetime | None) -> tuple[Flag, .
 
 
 def _shown(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-    return None if moment is None else moment.astimezone(UTC).astimezone(zone)
+    return None if moment is None else moment.astimezone(zone)

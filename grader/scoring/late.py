@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,7 @@ def _passed(late: Lateness, span: timedelta) -> bool:
     if late.due is None:
         return seconds > span.total_seconds()
     end = days_later(late.due, span.days, ZoneInfo(late.timezone)) + timedelta(seconds=span.seconds)
-    return late.due + timedelta(seconds=seconds) > end
+    return late.due.astimezone(UTC) + timedelta(seconds=seconds) > end
 
 
 def _started(late: Lateness, unit: timedelta) -> int:
@@ -67,7 +67,7 @@ def how_long(late: Lateness) -> str:
         return in_words(span)
     days = max(_started(late, DAY) - 1, 0)
     begun = days_later(late.due, days, ZoneInfo(late.timezone))
-    return in_words(days * DAY + (late.due + span - begun))
+    return in_words(days * DAY + (late.due.astimezone(UTC) + span - begun))
 
 
 def in_words(span: timedelta) -> str:

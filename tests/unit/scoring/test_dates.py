@@ -176,6 +176,26 @@ def test_a_day_ends_at_the_same_hour_on_the_clock_though_clocks_change(due: str,
     assert found.points == -5 * days
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC"])
+def test_hours_and_seconds_are_real_ones_whatever_the_clock_says(zone: str) -> None:
+    """From noon to noon over the night in which clocks go back there are 25 hours, in whatever zone dates are kept."""
+    at = datetime(2026, 10, 24, 12, tzinfo=BERLIN).astimezone(ZoneInfo(zone))
+    terms = dates(due=at, late=LatePolicy(kind="per_hour", points=Decimal(1)))
+    found = late("2026-10-25 12:00", 25 * 3600, terms=terms)
+    assert (found.seconds, found.flags) == (25 * 3600, ())
+    assert late_adjustment(found, terms.late)[0].points == -25
+    (by_day,) = late_adjustment(found, FIVE)
+    assert by_day.why.endswith("1 day late: 1 started day x 5 points = 5")
+
+
+def test_the_cut_off_is_a_moment_and_not_a_place_on_the_clock() -> None:
+    """Half past two comes twice that night; the first of them is not after the second."""
+    second = datetime(2026, 10, 25, 1, 30, tzinfo=UTC).astimezone(BERLIN)
+    terms = dates(due=second - timedelta(days=3), cutoff=second, late=LatePolicy())
+    assert late("@1792888200", terms=terms).flags == ()  # half past two, the first time
+    assert [flag.kind for flag in late("@1792891860", terms=terms).flags] == ["after_cutoff"]
+
+
 ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"])
 DUES = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1))
 SECONDS = st.integers(0, 40 * 86_400)
