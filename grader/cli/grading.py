@@ -25,9 +25,11 @@ from grader.pipeline import (
     regrade,
     results_json,
 )
+from grader.pipeline.asking import Endpoint, ask_about
 from grader.pipeline.choosing import hint_of_export
 from grader.pipeline.reviewing import class_outcomes
 from grader.settings import Settings
+from grader.workspace import Workspace
 
 folder = click.Path(path_type=Path, file_okay=False)
 
@@ -161,6 +163,33 @@ def regrade_command(*, target: Path, reason: str, yes: bool, scale: str | None, 
         done = "applied" if yes else "shown only; add --yes to apply"
         out.print(f"{len(changes)} of {len(graded)} change ({done})")
     return EXIT_NEEDS_PERSON if needs_person(graded) else EXIT_DONE
+
+
+@app.command("ask")
+@click.argument("target", type=folder, metavar="DIR")
+@click.option("--url", required=True, help="OpenAI-compatible endpoint, such as https://host/v1.")
+@click.option("--model", required=True, help="Which of its models.")
+@click.option("--key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
+@click.option("--timeout", type=float, default=120.0, show_default=True, help="Seconds to wait for one answer.")
+@course_option
+def ask_command(*, target: Path, url: str, model: str, key_env: str | None, timeout: float, course: Course) -> int:
+    """Ask a language model about the memos in DIR. It decides nothing: a regrade may widen ranges by what it quotes.
+
+    Sends the rubric and each memo's text, names taken out. Nothing is ever sent unless this command is run.
+    """
+    key = os.environ.get(key_env, "") if key_env else ""
+    if key_env and not key:
+        raise InputError(f"the environment variable {key_env} is not set", todo="export the endpoint's key in it")
+    materials = load_materials(course, str(run_info(target)["assignment"]))
+    with Workspace(target) as workspace, Bar(err) as bar:
+        asked = ask_about(workspace, materials, Endpoint(url, model, key=key, timeout=timeout), bar)
+    out.print(
+        f"{asked.answered} answered, {asked.kept} known already, {asked.unusable} without anything that the memo bears out"
+    )
+    out.print(
+        f'grader regrade {target} --because "a language model was asked" shows what that would change', soft_wrap=True
+    )
+    return EXIT_DONE
 
 
 def run_info(target: Path) -> dict[str, Any]:

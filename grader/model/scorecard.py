@@ -27,6 +27,8 @@ class Suggestion(Frozen):
     not_judged: tuple[str, ...] = ()
     """What no program can see here; a person must read it."""
     citations: tuple[Citation, ...] = ()
+    opinions: tuple[str, ...] = ()
+    """What a language model said, where one was asked; for staff only, and it decides nothing."""
 
 
 class CriterionScore(Frozen):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,8 @@ def _judge_one(
     evidence, digest = (attempt.evidence_with_digest() if attempt else None) or (Evidence(), "")
     reading = None
     if attempt is not None and digest:
-        reading = kept_or_read(attempt, evidence, digest, materials, keep=store)
+        read = kept_or_read(attempt, evidence, digest, materials, keep=store)
+        reading = replace(read, opinions=attempt.opinions())
     judgement = judge(submission, evidence, materials, scale=scale, reading=reading)
     if attempt is not None and store:
         attempt.store_answers(judgement.answers)

@@ -17,6 +17,7 @@ from grader.pipeline.materials import Materials
 from grader.pipeline.reading import Reading, our_fault, read
 from grader.scoring import score, unscored
 from grader.scoring.suggest import suggest
+from grader.scoring.suggest_opinion import with_opinions
 from grader.workspace.files import digest_of
 
 
@@ -60,6 +61,8 @@ def judge(
         public_only=public_only,
     ).model_copy(update={"evidence_sha256": reading.evidence_sha256, "rubric_sha256": materials.rubric_sha256})
     suggestions, suggest_trouble = _suggestions(memo, materials, seen, findings)
+    if reading.opinions is not None:
+        suggestions = with_opinions(suggestions, reading.opinions, materials.rubric)
     flags = (*evidence.flags, *reading.flags, *suggest_trouble)
     card = score(
         materials.rubric,

@@ -12,6 +12,7 @@ from functools import cache
 from grader.model.evidence import Evidence
 from grader.model.memo import Memo, MemoRead
 from grader.model.observation import Observation, Observations
+from grader.model.opinion import Opinions
 from grader.model.reading import StoredReading
 from grader.model.submission import Flag
 from grader.observing import observe
@@ -30,6 +31,8 @@ class Reading:
     observed: tuple[Observation, ...] = ()
     memo: Memo | None = None
     flags: tuple[Flag, ...] = ()
+    opinions: Opinions | None = None
+    """A language model's on the memo, where one was asked; kept in a file of its own."""
 
     @property
     def seen(self) -> Observations:

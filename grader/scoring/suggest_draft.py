@@ -91,7 +91,7 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     if draft.reading.memo.language == "other":
         low, high = min(low, middle) / 2, max(high, float(criterion.max))
         draft.not_judged.append("The memo's language is not one that this program reads: only numbers were looked at.")
-    bounds = _bounds(
+    bounds = even_range(
         _in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step), criterion.max, step
     )
     return Suggestion(
@@ -106,7 +106,7 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     )
 
 
-def _bounds(low: Decimal, high: Decimal, top: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
+def even_range(low: Decimal, high: Decimal, top: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
     """A range whose middle is a mark that can be given, so that rounding favours nobody."""
     if (high - low) / step % 2 == 0:
         return low, high

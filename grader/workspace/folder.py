@@ -13,6 +13,7 @@ from grader.errors import GraderError, StorageError, WorkspaceError
 from grader.model.answers import Answers
 from grader.model.evidence import Evidence
 from grader.model.finding import Findings
+from grader.model.opinion import Opinions
 from grader.model.reading import StoredReading
 from grader.model.scorecard import Scorecard
 from grader.model.submission import Submission, file_stem
@@ -146,6 +147,14 @@ class Attempt:
     def store_scorecard(self, scorecard: Scorecard) -> str:
         """Returns the digest."""
         return write_artefact(self.path / "scorecard.json", scorecard)
+
+    def opinions(self) -> Opinions | None:
+        """What a language model said of the memo, where one was asked."""
+        return read_artefact(self.path / "opinions.json", Opinions)
+
+    def store_opinions(self, opinions: Opinions) -> str:
+        """Returns the digest."""
+        return write_artefact(self.path / "opinions.json", opinions)
 
     def answers(self) -> Answers | None:
         """What the submission answers to each section."""

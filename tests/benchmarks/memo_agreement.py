@@ -180,6 +180,8 @@ def main() -> None:
     if options.each:
         print("\n".join(differences(chosen)))
     if options.out:
+        if options.out.is_file():  # what was seen first, before anything was mended for it, stays on record
+            result["first_look"] = json.loads(options.out.read_text(encoding="utf-8")).get("first_look")
         options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
