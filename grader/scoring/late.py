@@ -65,9 +65,10 @@ def how_long(late: Lateness) -> str:
     span = timedelta(seconds=late.seconds or 0)
     if late.due is None or span < DAY:
         return in_words(span)
-    days = max(_started(late, DAY) - 1, 0)
-    begun = days_later(late.due, days, ZoneInfo(late.timezone))
-    return in_words(days * DAY + (late.due.astimezone(UTC) + span - begun))
+    at, zone = late.due.astimezone(UTC) + span, ZoneInfo(late.timezone)
+    days = _started(late, DAY)
+    days -= days_later(late.due, days, zone) > at
+    return in_words(days * DAY + (at - days_later(late.due, days, zone)))
 
 
 def in_words(span: timedelta) -> str:
