@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -38,6 +39,9 @@ def app() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit: 0 done, 1 done and some need a person, 2 wrong input, 3 this machine can't."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an old terminal of Windows can't show every name and heading
     words = sys.argv[1:] if arguments is None else arguments
     for module in ("students",) if words[:1] and words[0] in STUDENTS else MODULES:
         import_module(f"grader.cli.{module}")  # adds its commands to the app
@@ -85,12 +89,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 def print_json(value: Any) -> None:
     """Plain JSON on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    click.echo(json.dumps(value, ensure_ascii=not encoding.startswith("utf"), indent=1))
 
 
 def own_name() -> str:
     """Who is at the keyboard, for the ledger."""
     try:
         return getpass.getuser() or "instructor"
-    except (KeyError, OSError):
+    except (KeyError, OSError, ImportError):
         return "instructor"

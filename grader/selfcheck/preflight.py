@@ -690,8 +690,14 @@ def _find_head(base: Any) -> tuple[str, Any]:
             return name, found
     labels = getattr(getattr(base, "config", None), "num_labels", None) or getattr(base, "num_labels", None)
     children = list(base.named_children()) if hasattr(base, "named_children") else []
-    last = [(name, child) for name, child in children if labels and getattr(child, "out_features", None) == labels]
+    last = [(name, child) for name, child in children if labels and _outputs(child) == labels]
     return last[0] if len(last) == 1 else ("", None)
+
+
+def _outputs(layer: Any) -> int | None:
+    """How many numbers a layer gives, whatever PEFT has put around it."""
+    around = [layer, getattr(layer, "original_module", None), getattr(layer, "base_layer", None)]
+    return _first(getattr(item, "out_features", None) for item in around)  # type: ignore[no-any-return]
 
 
 def _has_adapter(model: Any) -> bool:

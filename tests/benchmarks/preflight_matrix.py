@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.preflight_matrix [--out FILE] [--keep FOLDER]
 
-Each combination is installed into a folder of its own, in front of this Python's own packages, so that torch and what both
-share is installed once. Needs a package registry; not part of CI. The last table is tests/benchmarks/results/preflight_matrix.json.
+Each combination is installed into a virtual environment of its own. Needs a package registry; not part of CI. The last table
+is tests/benchmarks/results/preflight_matrix.json.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 SETUPS = ROOT / "tests" / "integration" / "preflight_setups_odd.py"
 PREFLIGHT = ROOT / "grader" / "selfcheck" / "preflight.py"
 RESULTS = Path(__file__).parent / "results" / "preflight_matrix.json"
-WEB = ["requests", "urllib3", "certifi", "charset_normalizer", "idna", "httpx", "httpcore", "h11", "anyio", "sniffio"]
-AIO = ["aiohttp", "aiohappyeyeballs", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl"]
+TORCH = "torch==2.13.0"
+"""The same everywhere: what differs is what students import above it."""
 COMBINATIONS: dict[str, list[str]] = {
     "oldest": [
         "transformers==4.48.0",
@@ -52,17 +52,20 @@ COMBINATIONS: dict[str, list[str]] = {
 
 def answered(name: str, packages: list[str], folder: Path) -> dict[str, Any]:
     """The set-ups' table under one combination."""
-    place = folder / name.replace(" ", "-")
-    if packages and not place.is_dir():
-        # A virtual environment need not have a pip of its own.
-        pip = (
-            [sys.executable, "-m", "pip"] if find_spec("pip") else ["python3", "-m", "pip", "--python", sys.executable]
-        )
-        install = [*pip, "install", "-q", "--no-deps", "--target", str(place), *packages, *WEB]
-        subprocess.run(install, check=True)
-    environment = {**os.environ, "PYTHONPATH": str(place) if packages else "", "OMP_NUM_THREADS": "1"}
+    python = sys.executable
+    if packages:
+        place = folder / name.replace(" ", "-")
+        python = str(place / "bin" / "python")
+        if not place.is_dir():
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+            # A virtual environment need not have a pip of its own, so the one that is found serves all.
+            pip = [sys.executable, "-m", "pip"] if find_spec("pip") else ["python3", "-m", "pip"]
+            subprocess.run([*pip, "--python", python, "install", "-q", TORCH, *packages], check=True)
     done = subprocess.run(
-        [sys.executable, str(SETUPS), str(PREFLIGHT)], capture_output=True, text=True, env=environment
+        [python, str(SETUPS), str(PREFLIGHT)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     if not done.stdout.startswith("{"):
         raise SystemExit(f"{name}: {done.stderr[-2000:]}")

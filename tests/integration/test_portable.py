@@ -105,6 +105,21 @@ def test_looking_exporting_and_explaining_need_nothing_that_windows_lacks(bundle
     assert "last position" in like_windows("checks", "padding_side", folder=bundle).stdout
 
 
+def test_a_terminal_that_can_not_show_every_sign_stops_nothing(bundle: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "# 系统 → 比较"},
+        {"cell_type": "code", "metadata": {}, "source": "# YOUR CODE HERE", "outputs": [], "execution_count": None},
+    ]
+    notebook = bundle / "signs.ipynb"
+    notebook.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    for more in ((), ("--json",)):
+        command = [sys.executable, "-m", "grader", "check", str(notebook), "--static", *more]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "cp1252"}
+        done = subprocess.run(command, cwd=bundle, env=environment, capture_output=True)
+        assert done.returncode == 1 and done.stderr == b""
+    assert json.loads(done.stdout)["to_write"][0]["heading"] == "系统 → 比较"
+
+
 def test_the_run_needs_nothing_that_windows_lacks(bundle: Path) -> None:
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -118,6 +121,19 @@ def test_a_machine_without_the_libraries_looks_at_the_code_and_says_what_to_inst
     done = run("check", bundle / "starter.ipynb", "--json")
     assert json.loads(done.stdout)["execution"]["mode"] == "static"
     assert "needs torch, peft" in done.stderr and "pip install" in done.stderr
+
+
+def test_looking_imports_nothing_heavy(bundle: Path) -> None:
+    code = (
+        "import sys\nfrom grader.cli import main\n"
+        f"try: main(['check', {str(bundle / 'homework.ipynb')!r}, '--static', '--json'])\nexcept SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'matplotlib', 'nbconvert', 'flask', 'distributed', 'PIL'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=bundle, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True
+    )
+    assert done.stderr.decode().strip() == "[]"
 
 
 def test_modules_beside_the_notebook_are_named_so_that_they_get_handed_in(bundle: Path) -> None:
