@@ -158,6 +158,12 @@ class _Provenance:
         return None
 
 
+def _row_of(row: GradebookRow, number: str) -> GradebookRow:
+    """A team's row as it is for one member, who may have a grade of their own."""
+    own = row.own.get(number)
+    return row if own is None else row.model_copy(update=dict(own))
+
+
 class _Pusher:
     """One push under way."""
 
@@ -173,15 +179,17 @@ class _Pusher:
         """One step per person of a row: the student, or every member of the team."""
         try:
             pulled = record.by_participant().get(row.participant_id)
-            wanted = [self._wanted(row, userid, gradebook, pulled) for userid in self._userids(row, record)]
+            numbers = {one.userid: one.number for one in record.people}
+            wanted = [
+                self._wanted(_row_of(row, numbers[userid]), userid, gradebook, pulled)
+                for userid in self._userids(row, record)
+            ]
             return [self._one(one) for one in wanted]
         except LookupError as error:
             return [_skip(row.participant_id, str(error.args[0]))]
 
     def _userids(self, row: GradebookRow, record: Pulled) -> Iterator[int]:
         if row.participant_id.startswith("g"):
-            if row.own:
-                raise LookupError("has members with a grade of their own: give them out by the worksheet")
             group = int(row.participant_id[1:])
             members = [one.userid for one in record.people if one.groupid == group]
             gone = [one for one in members if self._groups.get(one) != group]

@@ -13,12 +13,12 @@ from pydantic import SecretStr
 
 from grader.errors import ConnectionLostError, InputError, MoodleSiteError, WorkspaceError
 from grader.intake.export import Export, open_export
-from grader.model.gradebook import Gradebook, GradebookRow
+from grader.model.gradebook import Gradebook, GradebookRow, OwnGrade
 from grader.moodlesite import client
 from grader.moodlesite.client import Place, Site
 from grader.pipeline.moodle_pull import pull
 from grader.pipeline.moodle_push import PushOptions, PushReport, push
-from grader.pipeline.released import keep_gradebook
+from grader.pipeline.released import keep_gradebook, newest_release
 from grader.workspace import Workspace
 from tests.builders_intake import notebook
 from tests.fakes_moodle import TOKEN, FakeMoodle, Stored, Student, serving
@@ -415,6 +415,23 @@ def test_each_member_of_a_team_gets_its_grade_and_teams_of_one_name_are_told_apa
         site.students[5].group = 3
         found.release(2, g1=81)
         assert "members changed" in found.push().steps[0].why
+
+
+def test_a_member_with_a_grade_of_their_own_gets_that(tmp_path: Path) -> None:
+    with serving(site := team_class(tmp_path)):
+        found = Class(site, tmp_path)
+        found.pull()
+        found.release(g1=80)
+        with Workspace(found.results) as workspace:
+            number, book = newest_release(workspace)
+            own = {"45": OwnGrade(grade=Decimal(70), comment_html="<p>70, did less</p>")}
+            rows = tuple(row.model_copy(update={"own": own}) for row in book.rows)
+            keep_gradebook(workspace, number + 1, book.model_copy(update={"rows": rows}))
+        assert {kind for _, kind in kinds(found.push())} == {"give"}
+        assert [(one.grade, one.comment) for one in site.students.values()][:2] == [
+            (80, "<p>80 points\\, well <b>done</b></p><script>x</script>"), (70, "<p>70, did less</p>")
+        ]  # fmt: skip
+        assert {kind for _, kind in kinds(found.push())} == {"unchanged"}
 
 
 def test_people_without_a_number_get_one_that_no_upload_by_hand_could_hit(plain: Class) -> None:
