@@ -275,6 +275,8 @@ def what(event: Event) -> str:
         return f"gave {given}" + (
             f" (suggested {offered})" if offered not in (None, "", format_points(event.points or Decimal(0))) else ""
         )
+    if event.kind == "adjustment" and event.points is not None:
+        return f"gave {words.signed(event.points)} beside the rubric"
     if event.kind == "verdict":
         return {"passed": "found it in order", "failed": "found it wrong", None: "looked; left it"}.get(
             event.verdict, "looked"

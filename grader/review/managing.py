@@ -9,7 +9,8 @@ from typing import Any
 from flask import Flask, Response, abort, make_response, redirect, render_template, request, url_for
 
 from grader.errors import InputError
-from grader.model.decision import Event
+from grader.feedback.words import span
+from grader.model.decision import Event, Outcome
 from grader.pipeline.released import FILE
 from grader.review.common import context, desk, person_or_404
 from grader.review.queue import Filter, natural
@@ -164,7 +165,7 @@ def show_release() -> str:
     for who in sorted(desk().people, key=natural):
         outcome, person = desk().outcome(who), desk().people[who].submission.participant
         if outcome.card.status != "no_submission":
-            rows.append({"who": who, "name": person.name or who, "open": outcome.open, "total": outcome.card.total})
+            rows.append({"who": who, "name": person.name or who, "open": outcome.open, "total": _total(outcome)})
     done: list[Event] = [event for event in desk().events() if event.kind == "release"]
     folder = desk().root / "releases"
     complete = {path.parent.name for path in folder.glob(f"*/{FILE}")}
@@ -176,6 +177,11 @@ def show_release() -> str:
         releases=[event for event in done if str(event.data.get("number")) in complete],
         root=str(desk().root),
     )
+
+
+def _total(outcome: Outcome) -> str:
+    low, high = outcome.card.low, outcome.card.high
+    return "" if low is None or high is None else span(low, high)
 
 
 @lead_only

@@ -174,7 +174,7 @@ def test_the_second_is_shown_the_firsts_decision_and_may_save_over_it(out: Path,
     assert "Ada" in conflict.inner_text()
     assert "gave 6" in conflict.inner_text()
     assert len(decisions(out)) == 1
-    conflict.get_by_role("button").press("Enter")
+    ben.press("s")
     ben.page.wait_for_selector("#i-1a .conflict", state="detached")
     assert [(event.author, str(event.points)) for event in decisions(out)] == [("Ada", "6"), ("Ben", "0")]
 
