@@ -290,3 +290,26 @@ def test_words_that_came_and_went_are_marked_and_escaped() -> None:
     made = changed_words("the decoder is <b>better</b> by far", "the decoder is  much better by far")
     assert made == "the decoder is <del>&lt;b&gt;better&lt;/b&gt;</del> <ins>much better</ins> by far"
     assert changed_words("same  words", "same words") == ""
+
+
+def test_an_unreadable_submission_is_graded_by_hand_or_closed(desk: Desk, hand: Hands) -> None:
+    ada = hand()
+    who = next(who for who, person in desk.people.items() if person.card.status == "unreadable")
+    page = ada.get(f"/s/{who}").text
+    assert "unreadable" in page
+    assert "1a" in page
+    for section in desk.rubric.sections:
+        for item in section.criteria:
+            assert ada.post(f"/s/{who}/i/{item.id}/decide", points="1", seen="0").status_code == 200
+    assert desk.outcome(who).card.total is None
+    ada.post(f"/s/{who}/i/-/verdict", verdict="passed", seen="0")
+    assert str(desk.outcome(who).card.total) == "21"
+    assert desk.outcome(who).settled
+
+
+def test_nobody_can_decide_anything_about_who_handed_in_nothing(desk: Desk, hand: Hands) -> None:
+    ada = hand()
+    who = next(who for who, person in desk.people.items() if person.card.status == "no_submission")
+    assert "Nothing was handed in" in ada.get(f"/s/{who}").text
+    assert ada.post(f"/s/{who}/i/1a/decide", points="1", seen="0").status_code == 404
+    assert ada.get("/s/nobody").status_code == 404
