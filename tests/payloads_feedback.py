@@ -94,7 +94,7 @@ def poisoned_rubric(text: str) -> Rubric:
                         update={
                             "title": text,
                             "texts": item.texts.model_copy(
-                                update={"asked": text, "met": text, "half": text, "missed": text}
+                                update={"asked": text, "met": text, "half": text, "missed": text, "why": text}
                             ),
                         }
                     )
@@ -127,7 +127,11 @@ def poisoned(text: str, *, participant: str | None = None) -> PageInput:
             "seen": (text,),
             "missing": (text,),
             "not_judged": (text,),
-            "citations": (build.cite(text, 1, None), build.cite(text, 1, 1)),
+            "citations": (
+                build.cite(text, 1, None),
+                build.cite(text, 1, 1),
+                build.cite(f"row | {text} | {text} | {text}", 2, None),
+            ),
         }
         for name in ("1a", "2a", "3d", "5c")
     }

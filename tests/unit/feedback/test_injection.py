@@ -9,8 +9,15 @@ import pytest
 from lxml import html
 from lxml.html import HtmlElement
 
-from grader.feedback import class_overview, moodle_comment, student_page
+from grader.feedback import PageInput, class_overview, moodle_comment, student_page
 from grader.feedback.text import clean
+from grader.model.finding import Findings
+from grader.model.observation import Observations
+from grader.model.scorecard import Suggestion
+from grader.observing.memo import read_memo
+from grader.scoring.suggest import suggest
+from tests import builders_feedback as build
+from tests.builders_memos import assignment, cells, rubric
 from tests.payloads_feedback import PAYLOADS, poisoned, poisoned_overview
 
 HARMLESS = "plain words"
@@ -89,3 +96,37 @@ def test_there_are_enough_of_them() -> None:
 def test_pages_can_be_written_as_utf8(payload: str) -> None:
     student_page(poisoned(payload)).encode()
     class_overview(poisoned_overview(payload)).encode()
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_memo_is_text_all_the_way_from_the_reader_to_the_page(payload: str) -> None:
+    """Through reading, contradicted claims, suggestions with quotes and table rows, onto the page."""
+    table = "| tier | encoder F1 | decoder F1 |\n|---|---|---|\n| rare (<50) | 0.02 | 0.06 |\n| common (>400) | 0.50 | 0.47 |"
+    text = (
+        f"## Per-class analysis {payload}\n\n{table}\n\nThe decoder is better on the common classes {payload} \n\n"
+        f"“{payload}” goes from 0.1 to 0.4.\n\n| class | encoder | decoder |\n|---|---|---|\n| {payload} | 0.1 | 0.4 |\n"
+    )
+    memo = read_memo(cells(text), assignment(), rubric(), Observations())
+    found = suggest(memo, rubric(), Observations(), Findings())
+    page = student_page(with_suggestions(found))
+    known = {row[0] for row in harmless_page()} | WRAPPING
+    assert {row[0] for row in skeleton(page)} <= known
+    assert all(re.fullmatch(r"#[a-z0-9-]+", address) for address in addresses(page))
+    assert not re.search(r"\son\w+\s*=\s*[\"']?\w", re.sub(r">[^<]*<", "><", page))
+
+
+def with_suggestions(found: dict[str, Suggestion]) -> PageInput:
+    """A page of somebody whose memo was read like this."""
+    data = build.page()
+    sections = tuple(
+        section.model_copy(
+            update={
+                "criteria": tuple(
+                    item.model_copy(update={"suggestion": found.get(item.id, item.suggestion)})
+                    for item in section.criteria
+                )
+            }
+        )
+        for section in data.scorecard.sections
+    )
+    return data.model_copy(update={"scorecard": data.scorecard.model_copy(update={"sections": sections})})
