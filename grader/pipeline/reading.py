@@ -67,8 +67,11 @@ def pack(reading: Reading, key: str) -> StoredReading | None:
         memo=reading.memo,
         flags=reading.flags,
     )
-    again = StoredReading.model_validate(stored.model_dump(mode="json"))
-    return stored if unpack(again) == reading else None
+    try:
+        again = unpack(StoredReading.model_validate(stored.model_dump(mode="json")))
+    except (ValueError, KeyError):  # a figure that JSON doesn't know (1e999), a kind of observation that is nobody's
+        return None
+    return stored if again == reading else None
 
 
 def unpack(stored: StoredReading) -> Reading:
@@ -94,4 +97,10 @@ def kept_or_read(attempt: Attempt, evidence: Evidence, digest: str, materials: M
 
 @cache
 def _kinds() -> dict[str, type[Observation]]:
-    return {kind.__name__: kind for kind in Observation.__subclasses__() if kind is not MemoRead}
+    known: dict[str, type[Observation]] = {}
+    waiting = Observation.__subclasses__()
+    while waiting:
+        kind = waiting.pop()
+        known[kind.__name__] = kind
+        waiting += kind.__subclasses__()
+    return {name: kind for name, kind in known.items() if kind is not MemoRead}

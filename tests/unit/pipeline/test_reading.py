@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from grader.catalog import Course
-from grader.model.observation import LoraConfigured
+from grader.model.observation import LoraConfigured, Number
 from grader.pipeline import Materials, Request, grade, load_materials, regrade
 from grader.pipeline import reading as module
 from grader.pipeline.reading import Reading, pack, unpack
@@ -111,6 +111,12 @@ def test_a_reading_that_would_come_back_otherwise_is_not_kept() -> None:
     odd = LoraConfigured(source="dry_run", config={"target_modules": ("q_proj",)})
     assert pack(Reading("0" * 64, (fine,)), "key") is not None
     assert pack(Reading("0" * 64, (odd,)), "key") is None
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_figure_that_json_does_not_know_costs_the_kept_reading_only(value: float) -> None:
+    number = Number(source="recorded", value=value, text="1e999")
+    assert pack(Reading("0" * 64, (number,)), "key") is None
 
 
 def test_a_kept_reading_names_the_evidence_that_it_is_of(graded: Path) -> None:
