@@ -203,9 +203,12 @@ def _line_ids(folder: Path | None) -> dict[str, str]:
 
 
 def _own_checks(folder: Path | None) -> list[Path]:
-    if folder is None or not (folder / "assignments").is_dir():
+    """Folders of checks that the course has beside the built-in ones, where there is a course."""
+    try:
+        course = open_course(folder)
+    except CourseError:
         return []
-    return sorted(path for path in (folder / "assignments").glob("*/checks") if path.is_dir())
+    return [own for slug in course.slugs() if (own := course.checks(slug)) is not None]
 
 
 def _explain(registry: Registry, name: str, *, as_json: bool) -> None:

@@ -101,6 +101,13 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("course")
     for part in ("assignments/week3", "rubrics", "reference/expected"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("golden"))
+    own = folder / "assignments" / "week3" / "checks"
+    own.mkdir(exist_ok=True)
+    example = re.search(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / "authoring.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert example is not None
+    (own / "cells_with_code.py").write_text(example[1], "utf-8")
     for name in ("homework.ipynb", "one-notebook.ipynb"):
         (folder / name).write_bytes(GOLDEN.read_bytes())
     with zipfile.ZipFile(folder / "EXPORT.zip", "w") as archive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import re
@@ -23,6 +24,7 @@ from grader.checking.engine import bind
 from grader.checks import collect
 from grader.cli.app import app
 from grader.model.results import Results
+from grader.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCS = "\n".join(path.read_text("utf-8") for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
@@ -50,10 +52,17 @@ def test_every_command_is_documented_and_helps(name: str) -> None:
     assert (commands(app)[name].help or "").strip()
 
 
-@pytest.mark.parametrize("name", ["grade", "check", "release", "review"])
-def test_every_option_of_the_main_commands_is_documented(name: str) -> None:
-    options = [option for item in commands(app)[name].params for option in item.opts if option.startswith("--")]
-    assert [option for option in options if option not in DOCS] == []
+@pytest.mark.parametrize("name", sorted(commands(app)))
+def test_every_option_is_documented_and_says_what_it_does(name: str) -> None:
+    options = [item for item in commands(app)[name].params if isinstance(item, click.Option)]
+    assert [word for item in options for word in item.opts if word.startswith("--") and word not in DOCS] == []
+    assert [item.opts for item in options if not item.help] == []
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Settings)])
+def test_every_setting_is_an_option_or_said_in_words(name: str) -> None:
+    said = {"boxed": "a temporary copy of your notebook with your own rights"}
+    assert said.get(name, f"--{name.replace('_', '-')}") in DOCS
 
 
 def test_every_check_has_a_sentence_for_students() -> None:
