@@ -59,13 +59,13 @@ class ReviewClass:
     title: str
     rubric: Rubric
     people: dict[str, Reviewed]
-    stamp: int
+    stamp: tuple[int, ...]
     """Changes when the class is graded again."""
 
 
 def load_class(root: Path) -> ReviewClass:
     """Read everything that a reviewer sees of everybody; raises WorkspaceError if nothing was graded here."""
-    workspace = Workspace(root)
+    workspace, stamp = Workspace(root), class_stamp(root)
     info = workspace.run_info()
     if info is None or "rubric" not in info:
         raise WorkspaceError(
@@ -75,7 +75,7 @@ def load_class(root: Path) -> ReviewClass:
     batch = stored_batch(workspace)
     people = {item.participant.id: _reviewed(workspace, item, rubric) for item in batch.submissions}
     title = rubric.title or str(info.get("assignment", ""))
-    return ReviewClass(root, title, rubric, people, class_stamp(root))
+    return ReviewClass(root, title, rubric, people, stamp)
 
 
 def class_outcomes(root: Path) -> dict[str, Outcome]:
@@ -84,10 +84,10 @@ def class_outcomes(root: Path) -> dict[str, Outcome]:
     return {who: person.outcome(loaded.rubric, events.get(who, [])) for who, person in loaded.people.items()}
 
 
-def class_stamp(root: Path) -> int:
-    """Of the last grading: results.json is written last."""
-    path = root / "results.json"
-    return path.stat().st_mtime_ns if path.is_file() else 0
+def class_stamp(root: Path) -> tuple[int, ...]:
+    """Of the last grading: both files are written anew by it, one after the other."""
+    paths = (root / "results.json", root / "run.json")
+    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
 
 
 def _reviewed(workspace: Workspace, submission: Submission, rubric: Rubric) -> Reviewed:

@@ -252,19 +252,25 @@ def _common(desk: Desk, person: Reviewed, visitor: Visitor, target: str) -> dict
 
 def history(events: list[Event], everything: list[Event], visitor: Visitor) -> Iterator[Line]:
     """Newest first; what was taken back stays, and says so."""
-    gone = undone(everything)
+    gone, known = undone(everything), {event.id: event for event in everything}
     for event in reversed(events):
+        target = known.get(event.refers or 0) if event.kind == "undo" else None
         mine = event.author == visitor.name or visitor.role == "lead"
         may_undo = mine and event.id not in gone and event.kind in ("decision", "verdict", "comment", "flag", "answer")
         yield Line(
             id=event.id,
-            at=f"{event.at:%Y-%m-%d %H:%M}" if event.at else "",
+            at=when(event),
             author=event.author,
-            what=what(event),
+            what=what(event) if target is None else f"took back what {target.author} did ({what(target)})",
             text=clip(event.text, 400),
             gone=event.id in gone,
             may_undo=may_undo,
         )
+
+
+def when(event: Event) -> str:
+    """In the time of the machine that serves."""
+    return f"{event.at.astimezone():%Y-%m-%d %H:%M}" if event.at else ""
 
 
 def what(event: Event) -> str:

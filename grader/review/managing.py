@@ -13,6 +13,7 @@ from grader.feedback.words import span
 from grader.model.decision import Event, Outcome
 from grader.pipeline.released import FILE
 from grader.review.common import context, desk, person_or_404
+from grader.review.items import when
 from grader.review.queue import Filter, natural
 from grader.review.security import cookie_name, lead_only, visitor
 from grader.review.tables import agreement, audit_csv, audit_json, read_requests
@@ -176,6 +177,7 @@ def show_release() -> str:
         waiting=[row for row in rows if row["open"]],
         releases=[event for event in done if str(event.data.get("number")) in complete],
         root=str(desk().root),
+        when=when,
     )
 
 
