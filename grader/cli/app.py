@@ -19,7 +19,7 @@ import grader
 from grader.catalog import Course, find_course
 from grader.errors import GraderError
 
-MODULES = ("assignments", "course", "doctoring", "grading", "moodle", "releasing", "reviewing", "students")
+MODULES = ("assignments", "course", "doctoring", "grading", "moodle", "records", "releasing", "reviewing", "students")
 STUDENTS = ("check", "checks", "export")
 """Commands of the module `students`: they start without what only graders need."""
 _WIDE = 120

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from grader.errors import GraderError
 from grader.ledger.database import Database, now
@@ -82,6 +84,25 @@ class Ledger:
         with self.database.reading() as connection:
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0])
 
+    def forget(self, participants: Collection[str], numbers: Collection[str], *, author: str) -> int:
+        """Remove what is about these participants, and their `numbers` from what is about the class; returns how many events.
+
+        The one way in which anything leaves a ledger: a person's right to be forgotten. That it happened stays.
+        """
+        with self.database.writing() as connection:
+            guards = connection.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'"
+            ).fetchall()
+            connection.execute("PRAGMA secure_delete = ON")
+            for guard in guards:
+                connection.execute(f'DROP TRIGGER "{guard["name"]}"')
+            gone = _removed(connection, participants, numbers)
+            for guard in guards:
+                connection.execute(guard["sql"])
+            _insert(connection, Event(author=author, kind="forgotten", data={"events": gone}), None)
+        self.database.compact()
+        return gone
+
     def copy_to(self, target: Path) -> None:
         """A consistent copy, also while others write."""
         self.database.copy_to(target)
@@ -96,6 +117,38 @@ def _insert(connection: sqlite3.Connection, event: Event, key: str | None) -> Ev
     )
     row = connection.execute("SELECT * FROM events WHERE id = ?", (made.lastrowid,)).fetchone()
     return _event(row)
+
+
+def _removed(connection: sqlite3.Connection, participants: Collection[str], numbers: Collection[str]) -> int:
+    gone = 0
+    for row in connection.execute("SELECT * FROM events").fetchall():
+        body = json.loads(row["body"])
+        member = str(body.get("data", {}).get("member", ""))
+        if row["participant"] in participants or (member and member in numbers):
+            connection.execute("DELETE FROM events WHERE id = ?", (row["id"],))
+            gone += 1
+        elif not row["participant"] and (kept := scrubbed(body, numbers)) != body:
+            text = _storable(json.dumps(kept, ensure_ascii=False))
+            connection.execute("UPDATE events SET body = ? WHERE id = ?", (text, row["id"]))
+    return gone
+
+
+def scrubbed(value: Any, numbers: Collection[str]) -> Any:
+    """JSON data without entries that are about these participants."""
+    if isinstance(value, dict):
+        return {key: scrubbed(item, numbers) for key, item in value.items() if key not in numbers}
+    if isinstance(value, list):
+        return [scrubbed(item, numbers) for item in value if not _about(item, numbers)]
+    return value
+
+
+def _about(item: Any, numbers: Collection[str]) -> bool:
+    if isinstance(item, str):
+        return item in numbers
+    if not isinstance(item, dict):
+        return False
+    who = item.get("participant", item.get("participant_id"))
+    return (who.get("id") if isinstance(who, dict) else who) in numbers
 
 
 def _storable(text: str) -> str:

@@ -51,6 +51,12 @@ class Database:
                 raise
             connection.execute("COMMIT")
 
+    def compact(self) -> None:
+        """Nothing of what was removed stays in the file or its log."""
+        with self._trouble(), closing(self._connect()) as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def copy_to(self, target: Path) -> None:
         """A consistent copy, also while others write."""
         with self._trouble(), closing(self._connect()) as source, closing(sqlite3.connect(target)) as copy:

@@ -22,10 +22,12 @@ EventKind = Literal[
     "release",
     "regrade",
     "access",
+    "forgotten",
 ]
 """`decision`: points of a criterion. `adjustment`: points given or taken beside the rubric, of a team also for one member alone
 (`data["member"]`). `verdict`: what a person says of a check or of a question about the submission as a
-whole. `request` and `answer`: a student's request for a regrade. `access`: a TA's link was given out or revoked."""
+whole. `request` and `answer`: a student's request for a regrade. `access`: a TA's link was given out or revoked.
+`forgotten`: everything about somebody was removed."""
 
 TaRole = Literal["ta", "lead"]
 """A lead may also assign, release, undo others' events and give out links."""

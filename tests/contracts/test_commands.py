@@ -29,6 +29,7 @@ NOT_RUN = {
     "grader regrade": "shown with the others in tests of the pipeline",
     "grader restore": "wants a folder that is not there yet; tested with backup",
     "week3-moodle": "made by `grader moodle pull`",
+    "grader course anonymous": "refuses classes below ten people, as it must here",
     "grader release": "refuses while anything is open, as it must here",
 }
 """Part of a command -> why it is not run here."""
@@ -118,6 +119,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_text(
             sheet if name != "participants.csv" else "name,email\nAda Lovelace,a@x.example\n", "utf-8"
         )
+    (folder / "quiz.csv").write_text("email,grade\na@x.example,8\n", "utf-8")
     return folder
 
 
