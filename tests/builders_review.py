@@ -7,6 +7,7 @@ import io
 import json
 import random
 import re
+import shutil
 import zipfile
 from collections.abc import Callable, Collection
 from functools import cache
@@ -19,8 +20,10 @@ from grader.model.decision import Event
 from grader.model.scorecard import CriterionScore
 from grader.pipeline import Materials, Request, grade, load_materials
 from grader.pipeline.deciding import by_participant
+from grader.pipeline.grading import BATCH_FILE, stored_batch
 from grader.pipeline.reviewing import Reviewed, load_class
 from grader.settings import Settings
+from grader.workspace import Workspace, write_artefact
 
 ROOT = Path(__file__).parents[1]
 MOODLE = ROOT / "tests" / "data" / "moodle"
@@ -83,6 +86,26 @@ def graded_moodle_class(
     (folder / "sheet.csv").write_bytes(sheet.getvalue().encode("utf-8-sig"))
     grade(Request(folder / "class.zip", folder / "out", folder / "sheet.csv"), materials(), STATIC)
     return folder / "out"
+
+
+def multiplied(out: Path, count: int) -> Path:
+    """The class again and again under other numbers, until there are `count`: the same load without grading each."""
+    workspace = Workspace(out)
+    batch = stored_batch(workspace)
+    first = list(batch.submissions)
+    made = []
+    for number in range(len(first), count):
+        source = first[number % len(first)]
+        person = source.participant.model_copy(update={"id": f"student-{number + 1:03}"})
+        copy = source.model_copy(update={"participant": person})
+        attempt = workspace.attempt_for(source)[0].path
+        target = out / "submissions" / person.id / attempt.name
+        shutil.copytree(attempt, target)
+        write_artefact(target / "submission.json", copy)
+        made.append(copy)
+    whole = batch.model_copy(update={"submissions": (*first, *made)})
+    workspace.write_json(BATCH_FILE, whole.model_dump(mode="json"))
+    return out
 
 
 def _vary(notebook: dict[str, Any], number: int) -> None:

@@ -12,6 +12,7 @@ from grader.model.decision import Event, Outcome
 from grader.model.evidence import Evidence
 from grader.model.rubric import Criterion, Rubric, Section
 from grader.pipeline.reviewing import ReviewClass, Reviewed, class_stamp, load_class
+from grader.review.queue import answer_text, chain, natural, shingles
 from grader.scoring import undone
 
 KEPT = 16
@@ -32,6 +33,8 @@ class Desk:
         self._about: dict[str, list[Event]] = {}
         self._outcomes: dict[str, Outcome] = {}
         self._evidence: OrderedDict[str, Evidence] = OrderedDict()
+        self._answers: dict[str, dict[str, frozenset[int]]] = {}
+        self._chains: dict[str, list[str]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -40,7 +43,8 @@ class Desk:
             if class_stamp(self.root) != self._class.stamp:
                 self._class = load_class(self.root)
                 self._outcomes.clear()
-                self._evidence.clear()
+                for kept in (self._evidence, self._answers, self._chains):
+                    kept.clear()
             for event in self.ledger.events(after=self._events[-1].id if self._events else 0):
                 self._events.append(event)
                 self._about.setdefault(event.participant, []).append(event)
@@ -135,6 +139,23 @@ class Desk:
             if handed_in is not None and answers is not None and handed_in.sha256 == submission_sha256:
                 return answers.texts.get(section, "")
         return None
+
+    def answers(self, criterion: str) -> dict[str, frozenset[int]]:
+        """Everybody's answer to a criterion's section as what likeness is measured by; kept until the class changes."""
+        with self._lock:
+            if criterion not in self._answers:
+                people = sorted(self.people, key=natural)
+                self._answers[criterion] = {
+                    who: shingles(answer_text(self.people[who], criterion, self.rubric)) for who in people
+                }
+            return self._answers[criterion]
+
+    def chained(self, criterion: str) -> list[str]:
+        """Everybody, similar answers next to each other."""
+        with self._lock:
+            if criterion not in self._chains:
+                self._chains[criterion] = chain(self.answers(criterion))
+            return self._chains[criterion]
 
     def criterion(self, name: str) -> tuple[Section, Criterion] | None:
         """A criterion with its section."""

@@ -62,7 +62,7 @@ def show_queue() -> str:
     wanted = Filter.of(request.args)
     if wanted.order == "random" and not wanted.seed:
         wanted = Filter.of({**request.args, "seed": visitor().name})
-    entries = queue.ordered(_entries(), wanted, desk().rubric)
+    entries = queue.ordered(_entries(), wanted, desk().chained)
     shown = [entry for entry in entries if queue.matches(entry, wanted, desk().rubric)]
     since = desk().access.visit(visitor().name, desk().last_event)
     fresh = [event for event in desk().events(after=since) if event.author != visitor().name and event.kind != "access"]
@@ -127,7 +127,7 @@ def show_submission(who: str) -> str:
     person, wanted = person_or_404(who), Filter.of(request.args)
     only = wanted.criterion if wanted.by == "criterion" else ""
     items = items_of(desk(), person, visitor(), only)
-    entries = queue.ordered(_entries(), wanted, desk().rubric)
+    entries = queue.ordered(_entries(), wanted, desk().chained)
     before, after, place, count = queue.around(entries, wanted, desk().rubric, who)
     evidence = desk().evidence(who)
     events = desk().events(who)
@@ -156,9 +156,8 @@ def _similar(person: Reviewed, only: str) -> list[dict[str, str]]:
     """Nearly the same answers, with what they were given."""
     if not only:
         return []
-    texts = {who: queue.answer_text(one, only, desk().rubric) for who, one in desk().people.items()}
     found = []
-    for one in queue.alike(texts, person.id)[:6]:
+    for one in queue.alike(desk().answers(only), person.id)[:6]:
         held = desk().outcome(one.participant).standing.decisions.get(only)
         given = points(held.event.points) if held and held.fits and held.event.points is not None else ""
         found.append({"id": one.participant, "share": f"{one.share:.0%}", "points": given})

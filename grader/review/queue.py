@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
+from zlib import crc32
 
 from grader.model.decision import Outcome
 from grader.model.rubric import Rubric
@@ -17,6 +18,8 @@ from grader.pipeline.reviewing import Reviewed
 STATUSES = ("open", "settled", "person", "again", "request", "none")
 ORDERS = ("id", "name", "random", "similar", "points")
 SHINGLE = 4
+SKETCH = 64
+"""So many of an answer's smallest hashes stand for it where answers are ordered."""
 ALIKE = 0.8
 """Share of common runs of words from which two answers are called nearly the same."""
 
@@ -69,8 +72,8 @@ class Neighbour(NamedTuple):
     share: float
 
 
-def ordered(entries: Iterable[Entry], wanted: Filter, rubric: Rubric) -> list[Entry]:
-    """Everybody in the order asked for."""
+def ordered(entries: Iterable[Entry], wanted: Filter, chained: Callable[[str], Sequence[str]]) -> list[Entry]:
+    """Everybody in the order asked for; `chained`: by likeness of their answers to a criterion, see `chain`."""
     found = sorted(entries, key=lambda entry: natural(entry.person.id))
     if wanted.order == "name":
         return sorted(found, key=lambda entry: (entry.person.submission.participant.name or "").casefold())
@@ -79,8 +82,7 @@ def ordered(entries: Iterable[Entry], wanted: Filter, rubric: Rubric) -> list[En
     if wanted.order == "random":
         return sorted(found, key=lambda entry: hashlib.sha256(f"{wanted.seed}/{entry.person.id}".encode()).digest())
     if wanted.order == "similar":
-        texts = {entry.person.id: answer_text(entry.person, wanted.criterion, rubric) for entry in found}
-        places = {name: place for place, name in enumerate(chain(texts))}
+        places = {name: place for place, name in enumerate(chained(wanted.criterion))}
         return sorted(found, key=lambda entry: places[entry.person.id])
     return found
 
@@ -113,38 +115,41 @@ def answer_text(person: Reviewed, criterion: str, rubric: Rubric) -> str:
 
 
 def shingles(text: str) -> frozenset[int]:
-    """Hashes of runs of words, for likeness."""
+    """Hashes of runs of words, for likeness; the same in every process."""
     words = re.findall(r"\w+", text.casefold())
-    return frozenset(
-        hash(tuple(words[at : at + SHINGLE])) for at in range(max(len(words) - SHINGLE + 1, 1 if words else 0))
-    )
+    starts = range(max(len(words) - SHINGLE + 1, 1 if words else 0))
+    return frozenset(crc32(" ".join(words[at : at + SHINGLE]).encode("utf-8", "replace")) for at in starts)
 
 
 def likeness(one: frozenset[int], two: frozenset[int]) -> float:
     """Share of common runs in all runs."""
-    return len(one & two) / len(one | two) if one and two else 0.0
+    common = len(one & two)
+    return common / (len(one) + len(two) - common) if common else 0.0
 
 
-def chain(texts: Mapping[str, str]) -> list[str]:
-    """From one answer to the one most like it that is left; starts with the first."""
-    left = {name: shingles(text) for name, text in texts.items()}
+def chain(answers: Mapping[str, frozenset[int]]) -> list[str]:
+    """From one answer to the one most like it that is left; starts with the first. Same answers stay together."""
+    groups: dict[frozenset[int], list[str]] = {}
+    for name, found in answers.items():
+        groups.setdefault(found, []).append(name)
+    left = {found: frozenset(sorted(found)[:SKETCH]) for found in groups}
     made: list[str] = []
+    last: frozenset[int] = frozenset()
     while left:
-        last = shingles(texts[made[-1]]) if made else frozenset()
-        name = max(left, key=partial(_nearness, left, last)) if made else next(iter(left))
-        del left[name]
-        made.append(name)
+        found = max(left, key=partial(_nearness, left, last)) if made else next(iter(left))
+        last = left.pop(found)
+        made.extend(groups[found])
     return made
 
 
-def _nearness(left: Mapping[str, frozenset[int]], last: frozenset[int], name: str) -> float:
-    return likeness(left[name], last)
+def _nearness(left: Mapping[frozenset[int], frozenset[int]], last: frozenset[int], found: frozenset[int]) -> float:
+    return likeness(left[found], last)
 
 
-def alike(texts: Mapping[str, str], name: str) -> list[Neighbour]:
+def alike(answers: Mapping[str, frozenset[int]], name: str) -> list[Neighbour]:
     """Answers that are nearly the same as one, most alike first."""
-    own = shingles(texts.get(name, ""))
-    shares = [Neighbour(other, likeness(own, shingles(text))) for other, text in texts.items() if other != name]
+    own = answers.get(name, frozenset())
+    shares = [Neighbour(other, likeness(own, found)) for other, found in answers.items() if other != name]
     return sorted((one for one in shares if one.share >= ALIKE), key=lambda one: -one.share)
 
 

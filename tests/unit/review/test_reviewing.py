@@ -14,7 +14,7 @@ from grader.model.decision import Event
 from grader.review import Desk
 from grader.review.differences import changed_words
 from grader.review.items import make_item
-from grader.review.queue import Entry, Filter, chain, matches, natural, ordered
+from grader.review.queue import Entry, Filter, alike, chain, matches, natural, ordered, shingles
 from grader.review.tables import agreement
 from tests.builders_review import settle
 
@@ -242,7 +242,7 @@ def entries(desk: Desk) -> list[Entry]:
 
 def names(desk: Desk, **wanted: str) -> list[str]:
     filters = Filter.of(wanted)
-    found = ordered(entries(desk), filters, desk.rubric)
+    found = ordered(entries(desk), filters, desk.chained)
     return [entry.person.id for entry in found if matches(entry, filters, desk.rubric)]
 
 
@@ -275,15 +275,21 @@ def test_filters_find_what_they_say(desk: Desk) -> None:
 
 def test_similar_answers_come_next_to_each_other() -> None:
     base = "the decoder reads its last position and padding on the right moves that position to a pad token which"
-    texts = {
-        "a": base + " is bad",
-        "b": "nothing of the kind at all, weights only " * 3,
-        "c": base + " is worse",
-        "d": "",
-    }
-    order = chain(texts)
-    assert order[:2] == ["a", "c"]
+    texts = {"a": base + " is bad", "b": "nothing of the kind at all, weights only", "c": base + " is worse", "d": ""}
+    texts["e"] = texts["a"]
+    answers = {name: shingles(text) for name, text in texts.items()}
+    order = chain(answers)
+    assert order[:3] == ["a", "e", "c"]
     assert sorted(order) == sorted(texts)
+    found = {one.participant: one.share for one in alike(answers, "a")}
+    assert found["e"] == 1.0
+    assert "b" not in found
+
+
+def test_by_likeness_everybody_is_there_once(desk: Desk) -> None:
+    assert sorted(names(desk, by="criterion", criterion="2a", order="similar", status="")) == sorted(
+        name for name in desk.people if desk.outcome(name).card.status != "no_submission"
+    )
 
 
 def test_words_that_came_and_went_are_marked_and_escaped() -> None:
