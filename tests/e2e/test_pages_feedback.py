@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 
 WIDTHS = {"desktop": 1280, "tablet": 820, "phone": 390, "narrow": 320}
 SCHEMES = ("light", "dark")
+UNFOLD = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
 def pages() -> dict[str, str]:
@@ -64,6 +65,7 @@ def opened(browser: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("name", [*build.states(), "overview", "overview of nobody"])
 def test_axe_finds_no_barrier(opened: Any, files: dict[str, Path], name: str, width: str, scheme: str) -> None:
     page = opened(files[name], width=WIDTHS[width], scheme=scheme)
+    page.evaluate(UNFOLD)
     result = Axe().run(page)
     assert result.violations_count == 0, result.generate_report()
     assert page.noted == [files[name].as_uri()]
@@ -73,6 +75,7 @@ def test_axe_finds_no_barrier(opened: Any, files: dict[str, Path], name: str, wi
 @pytest.mark.parametrize("name", [*build.states(), "overview", "overview of 200"])
 def test_nothing_runs_over_the_edge(opened: Any, files: dict[str, Path], name: str, width: str) -> None:
     page = opened(files[name], width=WIDTHS[width])
+    page.evaluate(UNFOLD)
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width]
 
 
@@ -146,7 +149,12 @@ def test_the_overview_is_whole_without_its_script(browser: Any, files: dict[str,
 
 def test_paper_shows_everything_and_stays_light(opened: Any, files: dict[str, Path]) -> None:
     page = opened(files["weak"], width=680, scheme="dark")
+    folded = page.locator("details:not([open])").count()
+    assert folded > 0
+    assert page.locator("details:not([open]) li:visible").count() == 0
     page.emulate_media(media="print")
+    assert page.locator("details:not([open])").count() == folded
+    assert page.locator("details:not([open]) li:visible").count() > folded
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.locator(".crit:visible").count() == sum(len(part.criteria) for part in build.rubric().sections)
     assert page.pdf(format="A4").startswith(b"%PDF")
