@@ -165,7 +165,7 @@ def _criterion(desk: Desk, person: Reviewed, visitor: Visitor, item: Criterion) 
         staff=inline(clip(item.texts.staff, 1200)),
         seen=_texts(hint.seen),
         missing=_texts(hint.missing),
-        unread=_texts(hint.not_judged),
+        unread=_texts((*hint.not_judged, *hint.opinions)),
         caps=tuple(titles.get(name, name) for name in score.capped_by),
         reasons=(),
         quotes=_quotes(hint.citations),
