@@ -4,6 +4,7 @@ from grader.feedback.comment import moodle_comment
 from grader.feedback.figures import class_spread
 from grader.feedback.inputs import (
     ClassSpread,
+    EarlierPair,
     OverviewInput,
     PageInput,
     RegradeRequest,
@@ -16,6 +17,7 @@ from grader.feedback.rows import overview_rows
 
 __all__ = [
     "ClassSpread",
+    "EarlierPair",
     "OverviewInput",
     "PageInput",
     "RegradeRequest",

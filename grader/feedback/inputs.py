@@ -115,6 +115,19 @@ class SimilarPair(Frozen):
     """What is alike."""
 
 
+class EarlierPair(Frozen):
+    """A submission that resembles one of an earlier term; for a person to read, not a verdict."""
+
+    here: str
+    """Participant id."""
+    folder: str
+    """Name of the earlier results folder."""
+    there: str
+    """Participant id in it."""
+    share: float
+    why: str
+
+
 class OverviewInput(Frozen):
     """Everything that the class overview shows."""
 
@@ -130,6 +143,7 @@ class OverviewInput(Frozen):
     """In the order in which they are to be listed."""
     similar: tuple[SimilarPair, ...] | None = None
     """Null: nobody looked for similar submissions."""
+    earlier: tuple[EarlierPair, ...] = ()
     notes: tuple[str, ...] = ()
     """What intake noticed about the export as a whole."""
     made_at: datetime | None = None

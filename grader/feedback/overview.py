@@ -128,6 +128,7 @@ class OverviewView:
     times: tuple[tuple[str, str], ...]
     again: tuple[Again, ...]
     similar: tuple[tuple[Row, Row, str, str], ...] | None
+    earlier: tuple[tuple[Row, str, str, str], ...]
     notes: tuple[str, ...]
 
 
@@ -152,6 +153,7 @@ def overview_view(data: OverviewInput) -> OverviewView:
         again=tuple(
             again_of(data, row, entry.change) for entry, row in zip(data.students, rows, strict=True) if entry.change
         ),
+        earlier=tuple(_earlier(data, rows)),
         similar=None if data.similar is None else tuple(_similar(data, data.similar, rows)),
         notes=tuple(clip(note, 400) for note in data.notes),
     )
@@ -316,6 +318,14 @@ def again_of(data: OverviewInput, row: Row, change: AttemptChange) -> Again:
         points=clip("; ".join(f"{one.criterion}: {one.before} to {one.after}" for one in change.points), 300)
         + (" (another rubric then)" if change.other_rubric else ""),
     )
+
+
+def _earlier(data: OverviewInput, rows: tuple[Row, ...]) -> Iterable[tuple[Row, str, str, str]]:
+    by_id = {entry.submission.participant.id: row for entry, row in zip(data.students, rows, strict=True)}
+    for pair in data.earlier:
+        if pair.here in by_id:
+            where = clip(f"{pair.there} in {pair.folder}", 120)
+            yield by_id[pair.here], where, f"{pair.share:.0%}", clip(pair.why, 300)
 
 
 def _similar(

@@ -12,5 +12,7 @@ class Likeness(Frozen):
     """Hashed runs of the memo's words; digits do not count, so that changed numbers hide nothing."""
     code: frozenset[int] = frozenset()
     """Hashed runs of the code's tokens, comments left out."""
+    shape: frozenset[int] = frozenset()
+    """The same with every name of the author's own masked, so that renaming hides nothing."""
     figures: frozenset[str] = frozenset()
     """Results as printed, where they have enough digits to be somebody's own."""

@@ -16,13 +16,17 @@ from grader.model.observation import Number, Observations
 from grader.observing.memo_overlap import words_of
 from grader.observing.notebook import read_cells
 
-WORDS, TOKENS = 5, 10
-"""Lengths of the runs."""
+WORDS, TOKENS, SHAPE = 5, 10, 16
+"""Lengths of the runs; masked names make runs alike, so those are longer."""
 FEWEST_DIGITS = 4
 MAX_TOKENS = 60_000
 RESULTS = frozenset({"accuracy", "macro_f1", "f1", "loss", "latency_ms", "throughput"})
 _COMMENT = re.compile(r"#[^\n]*")
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|[^\s\w]")
+_OWN = re.compile(r"^[ \t]*([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+_DEFINED = re.compile(
+    r"\b(?:def|class)[ \t]+([A-Za-z_]\w*)|\bfor[ \t]+([A-Za-z_]\w*)[ \t]+in\b|\bas[ \t]+([A-Za-z_]\w*)"
+)
 _DIGITS = re.compile(r"\d+")
 
 
@@ -30,9 +34,12 @@ def likeness_of(evidence: Evidence, memo: Memo | None, seen: Observations) -> Li
     """From what is known of one submission."""
     text = " ".join(item.text for item in memo.passages if item.kind != "heading") if memo is not None else ""
     code = "\n".join(cell.source for cell in read_cells(evidence.notebook) if cell.kind == "code")
+    tokens = _TOKEN.findall(_COMMENT.sub("", code))[:MAX_TOKENS]
+    own = set(_OWN.findall(code)) | {name for found in _DEFINED.findall(code) for name in found if name}
     return Likeness(
         memo=_runs(words_of(_DIGITS.sub("#", text)), WORDS),
-        code=_runs(_TOKEN.findall(_COMMENT.sub("", code))[:MAX_TOKENS], TOKENS),
+        code=_runs(tokens, TOKENS),
+        shape=_runs(["?" if token in own else token for token in tokens], SHAPE),
         figures=frozenset(
             item.text.strip()
             for item in seen.of(Number, source="recorded")

@@ -31,7 +31,7 @@ from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
-from grader.pipeline.similar import similar_pairs, starter_likeness
+from grader.pipeline.similar import earlier_pairs, keep_likeness, similar_pairs, starter_likeness
 from grader.scoring import adjusted
 from grader.scoring.dates import granted
 from grader.workspace import Workspace
@@ -47,6 +47,7 @@ def write_outputs(
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
     overview = overview_input(materials, batch, graded)
     workspace.write_text("index.html", class_overview(overview))
+    keep_likeness(workspace, {item.submission.participant.id: item.likeness for item in graded})
     rows = overview_rows(overview)
     workspace.write_bytes("overview.csv", _csv(rows))
     workspace.write_bytes("overview.parquet", _parquet(rows))
@@ -128,6 +129,7 @@ def _as_it_counts(item: Graded) -> Submission:
 
 def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded]) -> OverviewInput:
     """What the class overview shows."""
+    alike, starter = {item.submission.participant.id: item.likeness for item in graded}, starter_likeness(materials)
     return OverviewInput(
         course_title=materials.assignment.course,
         assignment_title=materials.assignment.title,
@@ -144,9 +146,8 @@ def overview_input(materials: Materials, batch: Batch, graded: Sequence[Graded])
             )
             for item in graded
         ),
-        similar=similar_pairs(
-            {item.submission.participant.id: item.likeness for item in graded}, starter_likeness(materials)
-        ),
+        similar=similar_pairs(alike, starter),
+        earlier=earlier_pairs(materials.course, alike, starter),
         notes=(*batch.notes, *_nobodys(materials, batch)),
         made_at=datetime.now(UTC),
     )

@@ -6,25 +6,82 @@ What the starter holds and what many share is the course's and is left out first
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from itertools import combinations
+from pathlib import Path
+from typing import Any
 
-from grader.feedback import SimilarPair
+from grader.catalog import Course
+from grader.errors import StorageError
+from grader.feedback import EarlierPair, SimilarPair
+from grader.model.base import SCHEMA
 from grader.model.evidence import Evidence
 from grader.model.likeness import Likeness
 from grader.observing.likeness import likeness_of
 from grader.pipeline.materials import Materials
 from grader.pipeline.reading import read
+from grader.workspace import Workspace
 
 MANY, MANY_SHARE = 4, 0.25
 """What more people than either of these share is common ground."""
-FEWEST = {"memo": 40, "code": 60, "figures": 6}
+FEWEST = {"memo": 40, "code": 60, "shape": 60, "figures": 6}
 """Fewer runs (or figures) of its own leave nothing to compare."""
-ALIKE = {"memo": 0.35, "code": 0.7, "figures": 0.6}
+ALIKE = {"memo": 0.35, "code": 0.7, "shape": 0.7, "figures": 0.6}
 """From this share of the smaller one on, a pair is shown."""
 SHOWN = 60
+ASPECTS = ("memo", "code", "shape", "figures")
+KEPT = "likeness.json"
 FIGURES_NAMED = 4
+
+
+def keep_likeness(workspace: Workspace, found: Mapping[str, Likeness]) -> None:
+    """Beside the results, for later terms: hashes and printed figures, no text."""
+    people = {who: {name: _packed(item, name) for name in ASPECTS} for who, item in found.items()}
+    workspace.write_json(KEPT, {"schema": SCHEMA, "people": people})
+
+
+def earlier_pairs(
+    course: Course, found: Mapping[str, Likeness], starter: Likeness | None = None
+) -> tuple[EarlierPair, ...]:
+    """Who resembles somebody of an earlier term (`earlier` in course.yaml), most alike first."""
+    folders = [path for name in course.file().earlier for path in sorted((course.root / name).glob(f"**/{KEPT}"))]
+    pairs = []
+    for path in folders:
+        before = {f"{path.parent}\0{who}": item for who, item in _kept(path).items()}
+        for pair in similar_pairs({**found, **before}, starter):
+            here = [who for who in pair.participants if who in found]
+            there = [who for who in pair.participants if who in before]
+            if here and there:
+                number = there[0].partition("\0")[2]
+                pairs.append(
+                    EarlierPair(here=here[0], folder=path.parent.name, there=number, share=pair.share, why=pair.why)
+                )
+    return tuple(sorted(pairs, key=lambda pair: (-pair.share, pair.here))[:SHOWN])
+
+
+def _packed(item: Likeness, name: str) -> object:
+    values = sorted(getattr(item, name))
+    return values if name == "figures" else b64encode(b"".join(one.to_bytes(8) for one in values)).decode()
+
+
+def _kept(path: Path) -> dict[str, Likeness]:
+    try:
+        data = json.loads(path.read_text("utf-8"))["people"]
+        return {
+            who: Likeness.model_validate({name: _unpacked(one[name]) for name in ASPECTS}) for who, one in data.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        todo = "grade that term's class again, or take the folder out of `earlier` in course.yaml"
+        raise StorageError(f"can't be read: {error}", where=str(path), todo=todo) from error
+
+
+def _unpacked(value: Any) -> frozenset[Hashable]:
+    if isinstance(value, list):
+        return frozenset(value)
+    data = b64decode(value)
+    return frozenset(int.from_bytes(data[start : start + 8]) for start in range(0, len(data), 8))
 
 
 def similar_pairs(found: Mapping[str, Likeness], starter: Likeness | None = None) -> tuple[SimilarPair, ...]:
@@ -32,7 +89,7 @@ def similar_pairs(found: Mapping[str, Likeness], starter: Likeness | None = None
     common = starter or Likeness()
     shares: dict[tuple[str, str], dict[str, float]] = {}
     kept: dict[str, dict[str, frozenset[Hashable]]] = {}
-    for aspect in ("memo", "code", "figures"):
+    for aspect in ASPECTS:
         kept[aspect] = _own({key: getattr(item, aspect) for key, item in found.items()}, getattr(common, aspect))
         for pair, share in _shares(kept[aspect], FEWEST[aspect]).items():
             shares.setdefault(pair, {})[aspect] = share
@@ -87,6 +144,8 @@ def _why(share: Mapping[str, float], pair: tuple[str, str], figures: Mapping[str
         parts.append(f"{share['memo']:.0%} of the shorter memo's wording")
     if share.get("code", 0) >= ALIKE["code"]:
         parts.append(f"{share['code']:.0%} of the code that is not the starter's")
+    elif share.get("shape", 0) >= ALIKE["shape"]:
+        parts.append(f"{share['shape']:.0%} of the code that is not the starter's, under other names")
     if share.get("figures", 0) >= ALIKE["figures"]:
         same = sorted(map(str, figures[pair[0]] & figures[pair[1]]))
         parts.append(f"{len(same)} printed results equal to the last digit ({', '.join(same[:FIGURES_NAMED])} …)")
