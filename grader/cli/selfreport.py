@@ -16,10 +16,12 @@ MOST_PARTS = 6
 
 
 def print_report(report: Report) -> None:
-    """What to mend first, then the rest, then what to do next: that stays in view."""
-    for name in ("ok", "look", "unseen", "fix"):
+    """What is in order, what is not, and last what to do next: that stays in view."""
+    for name in ("ok", "look", "fix", "unseen"):
         for row in report.group(name):
-            _print_row(row)
+            _print_row(row, ran=report.ran)
+    if not report.ran and report.group("unseen"):
+        _say("     (not to be seen in code and outputs alone)")
     later = report.group("later")
     if later:
         _say(f"Not written yet, so not checked: {'; '.join(row.title for row in later)}.")
@@ -40,14 +42,15 @@ def print_report(report: Report) -> None:
         _say(f"-> {step}")
 
 
-def _print_row(row: Row) -> None:
+def _print_row(row: Row, *, ran: bool) -> None:
     word, style = MARKS[row.group]
     out.print(Text(f"{word:4}", style=style), plain(f"{row.title} [{row.id}]"))
-    if row.group == "ok":
-        return
-    _say(f"     {row.finding.student_text}")
-    for place, quote in row.places:
-        _say(f"     {place}: {quote}" if quote else f"     {place}")
+    if row.group == "unseen" and not ran:
+        return  # what to set in the code would read like a mistake where nobody has looked yet
+    if row.group != "ok":
+        _say(f"     {row.finding.student_text}")
+        for place, quote in row.places:
+            _say(f"     {place}: {quote}" if quote else f"     {place}")
     if row.why:
         _say(f"     why, and how to mend it: grader checks {row.id}")
 

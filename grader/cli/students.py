@@ -26,7 +26,7 @@ from grader.selfcheck.checking import (
     modules_beside,
 )
 from grader.selfcheck.explaining import documents, explanation
-from grader.selfcheck.export import DEFAULT_MB, MEGABYTE, export_notebook
+from grader.selfcheck.export import DEFAULT_MB, MEGABYTE, export_notebook, read_notebook
 from grader.selfcheck.report import report_of
 from grader.selfcheck.watching import saves
 from grader.settings import Settings
@@ -68,6 +68,7 @@ def check_command(*, notebook: Path, watch: bool, **options: Any) -> int:
 def _check(
     notebook: Path, *, static: bool, page: Path | None, slug: str | None, as_json: bool, course_folder: Path | None
 ) -> int:
+    read_notebook(notebook)  # or say why it can't be read
     course = _course_for(notebook, course_folder)
     materials = load_materials(course, course.choose(slug, assignment_hint(notebook, course)))
     graded = check_notebook(notebook, materials, _settings(static=static))
@@ -99,6 +100,7 @@ def _settings(*, static: bool) -> Settings:
 
     from grader.execution import probe
 
+    err.print("running your notebook on small stand-ins, about half a minute", style="dim")
     if probe().box:
         return Settings()
     err.print("no sandbox on this machine: your notebook runs in a temporary copy with your own rights", style="yellow")

@@ -79,10 +79,10 @@ def read_notebook(path: Path) -> tuple[Notebook, list[str]]:
         raise InputError("holds two versions between the marks of a git merge (<<<<<<<)", where=str(path), todo=todo)
     chosen = choose_notebook({path.name: data})
     if any(flag.kind == "notebook_repaired" for flag in chosen.flags):
-        todo = "open it where you worked (Jupyter, Colab), save or download it again, and export that"
-        raise InputError("is cut off or damaged: cells would be missing from the page", where=str(path), todo=todo)
+        todo = "open it where you worked (Jupyter, Colab), save or download it again, and take that"
+        raise InputError("is cut off or damaged: cells would be missing", where=str(path), todo=todo)
     if chosen.notebook is None:
-        raise InputError(_unreadable(path, chosen), where=str(path), todo=ADVICE.replace("Please hand in", "Export"))
+        raise InputError(_unreadable(path, chosen), where=str(path), todo=ADVICE.replace("Please hand in", "Name"))
     return dict(chosen.notebook), [flag.why for flag in chosen.flags]
 
 

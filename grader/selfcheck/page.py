@@ -20,7 +20,7 @@ GROUPS: tuple[tuple[Group, str, str, Mark], ...] = (
     (
         "unseen",
         "Can’t be told from here",
-        "No fault of yours: a person looks after you submit, or running every cell before you save shows it.",
+        "No fault of yours by itself: what is not seen here, a person looks at after you submit.",
         Mark("eye", "not seen", "open"),
     ),
     (

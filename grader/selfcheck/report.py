@@ -54,6 +54,8 @@ class Report:
     """How the run went, and what was odd."""
     looked: str
     """How this was looked at."""
+    ran: bool
+    """The notebook was run, not only read."""
     after_submission: tuple[str, ...]
 
     def group(self, name: Group) -> tuple[Row, ...]:
@@ -79,6 +81,7 @@ def report_of(graded: Graded, materials: Materials, *, modules: Sequence[str] = 
         to_write=state.to_write if state else (),
         notes=(*(hand_in_too(name) for name in modules), *_notes(graded, state)),
         looked=_looked(graded),
+        ran=graded.evidence.execution.status != "skipped",
         after_submission=tuple(after_submission(materials)),
     )
 
@@ -124,7 +127,7 @@ def _where(graded: Graded, place: Citation) -> str:
     if place.cell is None or notebook is None:
         return {"adapter": "in the saved weights", "memo": "in the memo"}.get(place.where, "in your notebook")
     part = describe(notebook, place.cell)
-    return f"cell {place.cell} ({part.heading})" if part.heading else f"cell {place.cell}"
+    return f"cell {place.cell} ({part.heading[:40].strip()})" if part.heading else f"cell {place.cell}"
 
 
 def hand_in_too(name: str) -> str:
@@ -157,7 +160,7 @@ def _next(graded: Graded, state: Progress | None, rows: list[Row]) -> Iterator[s
         return
     mend = [row.title for row in rows if row.group == "fix"]
     if mend:
-        yield f"Mend first: {'; '.join(mend)}. Each is explained with its line to change."
+        yield f"Mend first: {'; '.join(mend)}."
     if state.to_write:
         first = state.to_write[0]
         yield f"{'Begin' if state.state == 'starter' else 'Go on'} with {first}"
@@ -195,6 +198,8 @@ def _looked(graded: Graded) -> str:
 
 def _notes(graded: Graded, state: Progress | None) -> Iterator[str]:
     run, evidence = graded.evidence.execution, graded.evidence
+    if state is None:
+        return  # why there is no notebook is said where it says what to do
     for record in evidence.trace:
         if record.get("t") == "stage_gap":
             asked = f"{record.get('what', 'thing')!s:.40} {record.get('name', '')!s:.80}"
@@ -203,14 +208,13 @@ def _notes(graded: Graded, state: Progress | None) -> Iterator[str]:
                 "what depends on it is looked at after you submit."
             )
     yield from (flag.why for flag in evidence.flags if flag.kind != "stage_gap")
-    if state is None or evidence.notebook is None:
-        return
+    notebook = evidence.notebook or {"cells": []}
     unwritten = {part.cell for part in state.to_write}
     errors = [error for error in run.errors if error.cell not in unwritten]
     if unwritten:  # what follows an unwritten part fails for want of it
         errors = [error for error in errors if error.name not in ("NameError", "KeyError", "NotImplementedError")]
     for error in errors[:MOST_ERRORS]:
         said = f": {error.value}" if error.value else ""
-        yield f"In the stand-in run {describe(evidence.notebook, error.cell)} ended with {error.name}{said[:200]}"
+        yield f"In the stand-in run {describe(notebook, error.cell)} ended with {error.name}{said[:200]}"
     if run.status not in ("ok", "error", "skipped"):
         yield f"The stand-in run ended early ({run.status.replace('_', ' ')}). {run.why}"

@@ -17,6 +17,7 @@ import grader.cli.assignments
 import grader.cli.students  # noqa: F401
 from grader.catalog import Course
 from grader.cli.app import app
+from grader.errors import InputError
 from grader.pipeline import load_materials
 from grader.selfcheck.bundle import write_bundle
 from grader.selfcheck.checking import check_notebook, public_findings
@@ -121,6 +122,23 @@ def test_a_machine_without_the_libraries_looks_at_the_code_and_says_what_to_inst
     done = run("check", bundle / "starter.ipynb", "--json")
     assert json.loads(done.stdout)["execution"]["mode"] == "static"
     assert "needs torch, peft" in done.stderr and "pip install" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no notebook", b'{"cells": [\n<<<<<<< HEAD\n]}', b'{"cells": [{"cell_type": "code", "sou']
+)
+def test_what_is_no_notebook_is_refused_and_not_checked(content: bytes, bundle: Path) -> None:
+    (bundle / "broken.ipynb").write_bytes(content)
+    with pytest.raises(InputError, match=r"broken\.ipynb"):
+        run("check", bundle / "broken.ipynb", "--static")
+
+
+def test_what_could_not_be_seen_without_a_run_does_not_read_like_a_mistake(bundle: Path) -> None:
+    padded = HOME / "golden" / "04-padding-right" / "homework.ipynb"
+    done = run("check", padded, "--static", "--course", bundle)
+    assert "?    Decoder: padding on the left [decoder.padding_side]" in done.stdout
+    assert "Set `tokenizer.padding_side" not in done.stdout
+    assert "-> Check again without `--static`" in done.stdout
 
 
 def test_looking_imports_nothing_heavy(bundle: Path) -> None:
