@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reference.errors import RunError
+from reference.models import DECODER, ENCODER
 
 if TYPE_CHECKING:
     from reference.training.run import Order
@@ -73,7 +75,10 @@ class Where:
         from reference.training import run as running
 
         found: dict[str, list[dict[str, Any]]] = {}
-        for name, seed in orders:
+        start = time.monotonic()
+        for done, (name, seed) in enumerate(orders):
+            left = (time.monotonic() - start) / done * (len(orders) - done) / 60 if done else None
+            click.echo(f"run {done + 1} of {len(orders)}" + (f", about {left:.0f} min left" if left else ""), err=True)
             result = running.execute(_order(name, self.scale, seed), tables, out=self.out, report=click.echo)
             found.setdefault(name, []).append(result)
         return found
@@ -114,8 +119,9 @@ def _seeds(count: int, first: int = 1) -> range:
 
 @main.command()
 @click.option("--out", type=Path_, default=STAGE, show_default=True)
+@click.option("--only", type=click.Choice(["encoder", "decoder"]), help="Train this one again; keep the other.")
 @click.option("--random-weights", is_flag=True, help="Skip pre-training: seconds, but the models know nothing.")
-def stage(out: Path, *, random_weights: bool) -> None:
+def stage(out: Path, *, only: str | None, random_weights: bool) -> None:
     """Build the stage: stand-in models, data, true-size table."""
     from reference import runtime
 
@@ -123,7 +129,8 @@ def stage(out: Path, *, random_weights: bool) -> None:
     from reference.stage import build, pretrain
 
     diets = build.random_weights() if random_weights else dict(pretrain.DIETS)
-    made = build.build(out, diets=diets, report=click.echo)
+    chosen = {None: None, "encoder": ENCODER, "decoder": DECODER}[only]
+    made = build.build(out, diets=diets, report=click.echo, only=chosen)
     size = sum(file["bytes"] for file in made["files"].values())
     click.echo(f"{out}: {len(made['files'])} files, {size / 1e6:.1f} MB")
 
@@ -160,7 +167,7 @@ def run(names: tuple[str, ...], *, seed: int, where: Where) -> None:
 
 
 @main.command()
-@click.option("--seeds", default=5, show_default=True, help="How many seeds, from 1 up.")
+@click.option("--seeds", default=10, show_default=True, help="How many seeds, from 1 up.")
 @click.option("--into", type=Path_, default=EXPECTED, show_default=False, help="Folder of the expected ranges.")
 @_run_options
 def record(seeds: int, *, into: Path, where: Where) -> None:
@@ -209,6 +216,18 @@ def plot(*, where: Where) -> None:
     for name, result in last.items():
         plots.training(result, folder / name / f"seed-{result['seed']}" / "training.svg")
     click.echo(f"Plots: {folder}")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def counts(names: tuple[str, ...]) -> None:
+    """Count what runs NAMES (default: encoder, decoder) train at true size; needs neither weights nor network."""
+    from reference.training import config, models
+
+    for name in names or ("encoder", "decoder"):
+        found = models.true_size(config.load(name, "full"))
+        share = 100 * found["trainable"] / found["all"]
+        click.echo(f"{name:<22}{found['trainable']:>13,} of {found['all']:>13,}  {share:.4f} %")
 
 
 @main.command()

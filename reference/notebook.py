@@ -82,5 +82,5 @@ def _tidy(cell: Any) -> None:
 
 
 def _is_noise(output: Any) -> bool:
-    noise = ("it/s]", "site-packages")
+    noise = ("it/s]", "site-packages", "LOAD REPORT")
     return output.output_type == "stream" and output.name == "stderr" and any(part in output.text for part in noise)

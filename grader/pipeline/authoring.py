@@ -12,6 +12,7 @@ from grader.catalog import Course
 from grader.catalog.authoring import build_solution, build_starter, solution_lines
 from grader.errors import CourseError, InputError
 from grader.model.submission import ChosenNotebook, Participant, Submission
+from grader.pipeline.demo import scale_for
 from grader.pipeline.executing import Task, execute, static_evidence
 from grader.pipeline.judging import judge
 from grader.pipeline.materials import Materials, load_materials
@@ -21,7 +22,7 @@ from grader.workspace.files import write_atomic
 
 SLUG = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 UNRUN = ("metrics.", "integrity.")
-"""Lines that judge recorded figures: a solution without saved outputs has none."""
+"""Lines that judge recorded figures: without saved outputs there are none, without recorded ranges nothing to hold them against."""
 
 
 def validate_assignment(course: Course, slug: str, settings: Settings, progress: Progress) -> list[str]:
@@ -74,15 +75,17 @@ def _solution_problems(source: dict[str, Any], materials: Materials, settings: S
             yield f"the solution's cell {error.cell} fails on the stage: {error.name}: {error.value[:200]}"
         if evidence.execution.status != "ok":
             yield f"the solution does not run on the stage: {evidence.execution.status}, {evidence.execution.why}"
-    judgement = judge(task.submission, evidence, materials, scale=materials.assignment.scale)
+    ranges = scale_for(materials.assignment)
+    exempt = () if ranges and _has_outputs(source) else UNRUN
+    judgement = judge(task.submission, evidence, materials, scale=ranges or materials.assignment.scale)
     for name, found in judgement.findings.findings.items():
-        wanted = (
-            ("passed",)
-            if settings.mode != "static" and not name.startswith(UNRUN)
-            else ("passed", "partial", "not_assessed")
-        )
-        if found.verdict not in wanted:
+        must_pass = settings.mode != "static" and not name.startswith(exempt)
+        if found.verdict not in (("passed",) if must_pass else ("passed", "partial", "not_assessed")):
             yield f"the solution gets {found.verdict} on {name}: {found.staff_text}"
+
+
+def _has_outputs(notebook: dict[str, Any]) -> bool:
+    return any(cell.get("outputs") for cell in notebook["cells"])
 
 
 def _starter_problems(source: dict[str, Any], materials: Materials) -> Iterator[str]:

@@ -29,14 +29,22 @@ class Recipe:
 
     seed: int = 20
     "Seed of everything."
-    off_label: float = 0.07
+    off_label: float = 0.1
     "Share of complaints filed under a more frequent issue of the same product."
-    stray: float = 0.25
+    stray: float = 0.12
     "Chance of one phrase that belongs to another issue of the product."
     reword: float = 0.25
     "Chance that a word with synonyms is replaced."
     drop: float = 0.06
     "Chance that a word of a phrase is left out."
+    opening: float = 0.3
+    "Chance of a first sentence that says little."
+    closing: float = 0.12
+    "Chance of a last sentence that says little."
+    longest: int = 22
+    "Words of the longest complaint; a dry run pays for every token."
+    named: float = 0.9
+    "Share of pre-training texts whose subject is named after them, as in the headings of a forum."
 
 
 @dataclass(frozen=True)
@@ -83,17 +91,23 @@ class Corpus:
 
     def text(self, concept: str, rng: random.Random) -> str:
         """One narrative about `concept`."""
+        while True:
+            text = self._text(concept, rng)
+            if len(text.split()) <= self.recipe.longest:
+                return text
+
+    def _text(self, concept: str, rng: random.Random) -> str:
         product = self._product_of[concept]
         issues = self.products[product]
-        phrases = rng.sample(issues[concept], rng.choice((1, 1, 2)))
+        phrases = rng.sample(issues[concept], rng.choice((1, 1, 1, 2)))
         if rng.random() < self.recipe.stray:
             other = rng.choice([name for name in issues if name != concept])
             phrases.append(rng.choice(issues[other]))
-        middle = [self._worn(phrase, rng) for phrase in phrases] + rng.sample(FILLERS, rng.choice((0, 0, 1)))
+        middle = [self._worn(phrase, rng) for phrase in phrases] + rng.sample(FILLERS, rng.choice((0, 0, 0, 1)))
         parts = rng.sample(middle, len(middle))
-        if rng.random() < 0.6:
+        if rng.random() < self.recipe.opening:
             parts.insert(0, rng.choice(OPENINGS).replace("<product>", product))
-        if rng.random() < 0.3:
+        if rng.random() < self.recipe.closing:
             parts.append(rng.choice(CLOSINGS))
         return " ".join(_sentence(_fill(part, rng), rng) for part in parts)
 
@@ -120,12 +134,13 @@ class Corpus:
         return rows
 
     def unlabelled(self, part: str, *, taken: frozenset[str] = frozenset()) -> Iterator[str]:
-        """Endless narratives for pre-training, every issue equally likely, without the texts in `taken`."""
+        """Endless texts for pre-training, every issue equally likely, without the narratives in `taken`."""
         rng = random.Random(f"{self.recipe.seed}/{part}")
         while True:
-            text = self.text(rng.choice(self.labels), rng)
+            concept = rng.choice(self.labels)
+            text = self.text(concept, rng)
             if text not in taken:
-                yield text
+                yield f"{text} {concept.lower()}" if rng.random() < self.recipe.named else text
 
     def _unseen(self, concept: str, rng: random.Random, taken: set[str]) -> str:
         while True:

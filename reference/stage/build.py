@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -12,32 +13,35 @@ from pathlib import Path
 from typing import Any
 
 from reference.corpus.generator import Corpus
+from reference.errors import RunError
 from reference.models import DECODER, ENCODER, TRUE_SIZE, config_json, stand_in
 from reference.stage import data, pretrain, tokenizers, truesize
 
-VOCABULARY = 1536
+VOCABULARY = 2048
 STAGE = Path("assignments/week3/stage")
 Report = Callable[[str], None]
 _LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "pyarrow")
 
 
-def build(folder: Path, *, diets: dict[str, pretrain.Diet], report: Report) -> dict[str, Any]:
-    """Writes hub/, data/, true_size.json, provenance.json and README.md into `folder`; returns the provenance."""
+def build(folder: Path, *, diets: dict[str, pretrain.Diet], report: Report, only: str | None = None) -> dict[str, Any]:
+    """Writes hub/, data/, true_size.json, provenance.json and README.md into `folder`; returns the provenance.
+
+    `only`: one of the two models; the other stays as it is.
+    """
     corpus = Corpus()
     splits = data.generate(corpus)
     data.save(splits, folder / "data")
-    shutil.rmtree(folder / "hub", ignore_errors=True)
-    made = {
-        repo: _checkpoint(repo, folder / "hub", corpus, splits, diet=diets[repo], report=report)
-        for repo in (ENCODER, DECODER)
-    }
+    made = _kept(folder / "provenance.json", only) if only else {}
+    for repo in [only] if only else [ENCODER, DECODER]:
+        shutil.rmtree(folder / "hub" / _cache_name(repo), ignore_errors=True)
+        made[repo] = _checkpoint(repo, folder / "hub", corpus, splits, diet=diets[repo], report=report)
     _write(folder / "true_size.json", truesize.table(), indent=None)
     provenance = {
         "schema": 1,
         "made_by": "python -m reference stage",
         "recipe": asdict(corpus.recipe),
         "vocabulary": VOCABULARY,
-        "models": made,
+        "models": {repo: made[repo] for repo in (ENCODER, DECODER)},
         "rows": {part: len(rows) for part, rows in splits.parts.items()},
         "versions": {name: version(name) for name in _LIBRARIES},
         "files": _inventory(folder),
@@ -47,19 +51,34 @@ def build(folder: Path, *, diets: dict[str, pretrain.Diet], report: Report) -> d
     return provenance
 
 
+def _kept(path: Path, only: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise RunError(f"{path} is missing: build both models first.")
+    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return {repo: noted for repo, noted in made.items() if repo != only}
+
+
+def _cache_name(repo: str) -> str:
+    return f"models--{repo.replace('/', '--')}"
+
+
 def _checkpoint(
     repo: str, hub: Path, corpus: Corpus, splits: data.Splits, *, diet: pretrain.Diet, report: Report
 ) -> dict[str, Any]:
     """Trains one stand-in and lays it down as a hub cache would; returns what to note about it."""
-    tokenizer = tokenizers.TRAIN[repo]([row.text for row in splits.train], VOCABULARY)
+    words = [f" {name.lower()}" for name in splits.labels] * 3
+    tokenizer = tokenizers.TRAIN[repo]([row.text for row in splits.train] + words, VOCABULARY)
     kind = stand_in(repo, vocab_size=tokenizer.get_vocab_size(), special=tokenizers.special_ids(repo, tokenizer))
     texts = corpus.unlabelled(f"pretraining/{kind.model_type}", taken=splits.texts)
     losses: list[float] = []
+    start = time.monotonic()
 
     def progress(step: int, steps: int, loss: float) -> None:
         losses.append(loss)
         if step % 100 == 0 or step == steps:
-            report(f"{repo}: step {step} of {steps}, loss {sum(losses[-100:]) / len(losses[-100:]):.3f}")
+            left = (time.monotonic() - start) / step * (steps - step)
+            mean = sum(losses[-100:]) / len(losses[-100:])
+            report(f"{repo}: step {step} of {steps}, loss {mean:.3f}, {left:.0f} s left")
 
     model = pretrain.pretrain(kind, tokenizer, texts, diet=diet, progress=progress)
     _lay_down(model, tokenizer, kind, hub)
@@ -75,7 +94,7 @@ def _checkpoint(
 def _lay_down(model: Any, tokenizer: Any, kind: Any, hub: Path) -> None:
     import torch
 
-    folder = hub / f"models--{kind.repo.replace('/', '--')}"
+    folder = hub / _cache_name(kind.repo)
     draft = folder / "draft"
     draft.mkdir(parents=True)
     model.to(getattr(torch, kind.dtype)).save_pretrained(draft)

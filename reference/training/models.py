@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+from reference.errors import RunError
+from reference.models import TRUE_SIZE
+from reference.stage.truesize import classifier_on_meta
 from reference.training.lora import Lora
 
 if TYPE_CHECKING:
@@ -21,6 +24,13 @@ def tokenizer(config: RunConfig) -> Any:
     if loaded.pad_token is None:
         loaded.pad_token = loaded.eos_token
     return loaded
+
+
+def revision(config: RunConfig) -> str | None:
+    """Which checkpoint: the snapshot's name in the hub cache; null for a local folder."""
+    load: Any = AutoConfig.from_pretrained
+    found: str | None = load(config.model)._commit_hash
+    return found
 
 
 def classifier(config: RunConfig, labels: int, pad_token_id: int) -> Any:
@@ -47,6 +57,16 @@ def adapted(model: Any, lora: Lora) -> Any:
             modules_to_save=saved,
         ),
     )
+
+
+def true_size(config: RunConfig) -> dict[str, int]:
+    """What the run would train with the real model: built on the meta device, no weights, no download."""
+    kind = TRUE_SIZE.get(config.model)
+    if kind is None:
+        raise RunError(f"{config.name}: the true size of {config.model} is not known here.")
+    model = classifier_on_meta(kind)
+    with torch.device("meta"):
+        return counts(adapted(model, config.lora) if config.lora else model)
 
 
 def counts(model: Any) -> dict[str, int]:

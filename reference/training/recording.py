@@ -51,6 +51,7 @@ def expected(results: dict[str, list[Result]], scale: str, *, made_by: str) -> d
             "device": first["device"],
             "commit": first["commit"],
             "data": first["data"],
+            "checkpoints": {role: runs[0]["checkpoint"] for role, runs in roles.items()},
             "configs": {role: runs[0]["config"] for role, runs in roles.items()},
         },
         "metrics": {role: quality(runs) for role, runs in roles.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -41,26 +42,28 @@ class Order:
 
 
 def execute(order: Order, tables: Tables, *, out: Path, report: Report) -> dict[str, Any]:
-    """The result of `order`, from its folder if it is there and was made from the same configuration and data."""
+    """The result of `order`, from its folder if it was made from the same configuration, checkpoint and data."""
     folder = order.folder(out)
-    done = _kept(folder / "result.json", order, tables)
+    origin = {"config": _plain(order.config), "checkpoint": models.revision(order.config), "data": tables.digest}
+    if _read(folder / "origin.json") != origin:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        _write(folder / "origin.json", origin)
+    done = _read(folder / "result.json")
     if done:
         report(f"{order.config.name}, seed {order.seed}: kept from {folder}")
         return done
-    folder.mkdir(parents=True, exist_ok=True)
     report(f"{order.config.name}, seed {order.seed}: training")
-    result = _run(order, tables, folder)
+    result = _run(order, tables, folder) | {"checkpoint": origin["checkpoint"]}
     _write(folder / "result.json", result)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     plots.training(result, folder / "training.svg")
     return result
 
 
-def _kept(path: Path, order: Order, tables: Tables) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    same = found["config"] == _plain(order.config) and found["data"]["sha256"] == tables.digest
-    return found if same else None
+def _read(path: Path) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found
 
 
 def _run(order: Order, tables: Tables, folder: Path) -> dict[str, Any]:

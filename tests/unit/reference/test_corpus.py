@@ -37,12 +37,13 @@ def test_the_sizes_that_student_notebooks_rely_on(splits):
     counts = Counter(row.label for row in splits.train).values()
     assert (min(counts) >= 4, sum(n > 500 for n in counts) >= 2, sum(n <= 27 for n in counts) >= 29) == (True,) * 3
     assert len(splits.test) >= 704
-    assert 200 <= len(splits.validation) <= 500
+    assert len(splits.train) >= 2900
+    assert len(splits.validation) <= 200  # every dry run evaluates them several times
 
 
 def test_complaints_are_short(splits):
     lengths = [len(row.text.split()) for row in splits.train]
-    assert max(lengths) < 80
+    assert max(lengths) <= Recipe().longest
     assert min(lengths) > 2
 
 
@@ -53,7 +54,12 @@ def test_labels_are_sorted_and_different(splits):
 
 def test_pretraining_text_never_holds_a_row_of_the_tables(splits):
     texts = Corpus().unlabelled("pretraining/x", taken=splits.texts)
-    assert not {next(texts) for _ in range(3000)} & splits.texts
+    read = [next(texts) for _ in range(3000)]
+    names = tuple(f" {name.lower()}" for name in splits.labels)
+    named = [text for text in read if text.endswith(names)]
+    assert 0.85 < len(named) / len(read) < 0.95
+    bare = {text.removesuffix(name) for text in read for name in names if text.endswith(name)} | set(read)
+    assert not bare & splits.texts
 
 
 def test_no_slot_is_left_unfilled(splits):

@@ -60,18 +60,37 @@ def test_a_finished_run_is_kept_and_another_configuration_is_not_taken_for_it(fe
     assert execute(order("encoder", epochs=1), few, tmp_path)["config"]["epochs"] == 1
 
 
-def test_an_interrupted_run_goes_on_and_ends_where_an_unbroken_one_does(few, tmp_path):
+def interrupt(wanted, few, out: Path, monkeypatch) -> None:
+    """Begins a run and stops it after its first epoch."""
     from reference.training import trainer
 
+    whole = trainer.train
+
+    def train(prepared, folder):
+        prepared.add_callback(_StopAfter(3))
+        whole(prepared, folder)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "train", train)
+        with pytest.raises(KeyboardInterrupt):
+            execute(wanted, few, out)
+    assert list((wanted.folder(out) / "checkpoints").iterdir())
+
+
+def test_an_interrupted_run_goes_on_and_ends_where_an_unbroken_one_does(few, tmp_path, monkeypatch):
     whole = execute(order("decoder"), few, tmp_path / "whole")
-    broken = order("decoder")
-    folder = broken.folder(tmp_path / "broken")
-    prepared, _ = trainer.prepare(broken.config, few, seed=1, folder=folder)
-    prepared.add_callback(_StopAfter(3))
-    trainer.train(prepared, folder)
-    resumed = execute(broken, few, tmp_path / "broken")
+    interrupt(order("decoder"), few, tmp_path / "broken", monkeypatch)
+    resumed = execute(order("decoder"), few, tmp_path / "broken")
     assert losses(resumed) == pytest.approx(losses(whole), abs=1e-6)
     assert resumed["quality"] == whole["quality"]
+    assert not (order("decoder").folder(tmp_path / "broken") / "checkpoints").exists()
+
+
+def test_what_another_configuration_left_is_not_gone_on_from(few, tmp_path, monkeypatch):
+    whole = execute(order("decoder", epochs=1), few, tmp_path / "whole")
+    interrupt(order("decoder"), few, tmp_path / "broken", monkeypatch)
+    assert losses(execute(order("decoder", epochs=1), few, tmp_path / "broken")) == losses(whole)
 
 
 def _StopAfter(step: int):  # noqa: N802
@@ -94,6 +113,30 @@ def test_a_frozen_head_trains_less_and_stays_out_of_what_is_saved(few, tmp_path)
         execute(order(name), few, tmp_path)["parameters"]["trainable"] for name in ("decoder", "fault-frozen-head")
     )
     assert sound - frozen == 113 * 32
+
+
+@pytest.mark.parametrize(
+    "name, trainable, whole",
+    [
+        ("encoder", 3_466_097, 153_157_858),
+        ("decoder", 2_263_936, 496_397_952),
+        ("decoder-weighted", 2_263_936, 496_397_952),
+        ("fault-frozen-head", 2_162_688, 496_296_704),
+        ("encoder-full", 149_691_761, 149_691_761),
+    ],
+)
+def test_counts_at_true_size_are_the_known_ones(name, trainable, whole):
+    from reference.training import models
+
+    scale = "standin" if name.startswith("fault") else "full"
+    assert models.true_size(config.load(name, scale)) == {"trainable": trainable, "all": whole}
+
+
+def test_a_model_of_unknown_size_is_not_guessed_at():
+    from reference.training import models
+
+    with pytest.raises(RunError, match="Qwen3"):
+        models.true_size(config.load("qwen3", "full"))
 
 
 def test_the_true_size_trial_measures_what_it_says(monkeypatch):

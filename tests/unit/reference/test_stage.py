@@ -148,3 +148,43 @@ def test_training_a_tokenizer_again_gives_the_same():
     texts = [row.text for row in data.generate(Corpus()).train[:400]]
     for train in tokenizers.TRAIN.values():
         assert train(texts, 600).to_str() == train(texts, 600).to_str()
+
+
+@pytest.mark.torch
+def test_moving_the_gain_leaves_the_encoder_the_same_model():
+    import torch
+    from transformers import ModernBertForMaskedLM
+
+    from reference.models import build_config
+    from reference.stage import pretrain
+
+    kind = stand_in(ENCODER, vocab_size=96, special={"pad_token_id": 0})
+    torch.manual_seed(1)
+    model = ModernBertForMaskedLM(build_config(kind)).eval()
+    torch.nn.init.constant_(model.head.norm.weight, 8.0)
+    batch = {"input_ids": torch.arange(1, 25).reshape(2, 12), "attention_mask": torch.ones(2, 12, dtype=torch.long)}
+    with torch.no_grad():
+        before = model(**batch).logits
+        pretrain._fold_gain(model)
+        after = model(**batch).logits
+    assert model.head.norm.weight.mean().item() == pytest.approx(1)
+    assert torch.allclose(before, after, atol=2e-2 * before.std().item())
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_one_stand_in_is_built_again_byte_for_byte_and_the_other_stays(tmp_path):
+    from reference.stage import build, pretrain
+
+    diets = {repo: pretrain.Diet(steps=2, batch=4) for repo in TRUE_SIZE}
+    first = build.build(tmp_path, diets=diets, report=lambda line: None)
+    again = build.build(tmp_path, diets=diets, report=lambda line: None, only=ENCODER)
+    assert again == first
+
+
+def test_a_part_of_a_stage_that_is_not_there_is_refused(tmp_path):
+    from reference.errors import RunError
+    from reference.stage import build
+
+    with pytest.raises(RunError, match="build both models first"):
+        build.build(tmp_path, diets={}, report=print, only=ENCODER)

@@ -121,6 +121,7 @@ def run_of(name: str, seed: int, accuracy: float, *, fault: dict | None = None) 
         "versions": {},
         "device": "cpu",
         "commit": None,
+        "checkpoint": "rev",
         "data": {"sha256": "0"},
         "parameters": {"trainable": 1, "all": 2},
         "training_seconds": 2.0,
@@ -140,6 +141,7 @@ def test_recorded_ranges_have_the_form_that_the_grader_reads():
     assert content["metrics"]["encoder"]["zero_f1_classes"] == {"low": 10, "high": 10, "mean": 10, "n": 3}
     assert content["latency"]["ratio"] == {"low": 2, "high": 2, "mean": 2, "n": 3}
     assert content["recorded"]["seeds"] == {role: [1, 2, 3] for role in content["metrics"]}
+    assert content["recorded"]["checkpoints"]["decoder"] == "rev"
     assert list(content["tiers"]["encoder"]) == ["rare"]
     json.dumps(content)
 
