@@ -16,3 +16,5 @@ class Likeness(Frozen):
     """The same with every name of the author's own masked, so that renaming hides nothing."""
     figures: frozenset[str] = frozenset()
     """Results as printed, where they have enough digits to be somebody's own."""
+    weights: frozenset[str] = frozenset()
+    """Hashes of the files of weights that were handed in."""

@@ -36,7 +36,9 @@ def likeness_of(evidence: Evidence, memo: Memo | None, seen: Observations) -> Li
     code = "\n".join(cell.source for cell in read_cells(evidence.notebook) if cell.kind == "code")
     tokens = _TOKEN.findall(_COMMENT.sub("", code))[:MAX_TOKENS]
     own = set(_OWN.findall(code)) | {name for found in _DEFINED.findall(code) for name in found if name}
+    handed_in = (file.sha256 for file in evidence.saved if file.origin == "handed_in")
     return Likeness(
+        weights=frozenset(digest for digest in handed_in if digest),
         memo=_runs(words_of(_DIGITS.sub("#", text)), WORDS),
         code=_runs(tokens, TOKENS),
         shape=_runs(["?" if token in own else token for token in tokens], SHAPE),

@@ -26,12 +26,12 @@ from grader.workspace import Workspace
 
 MANY, MANY_SHARE = 4, 0.25
 """What more people than either of these share is common ground."""
-FEWEST = {"memo": 40, "code": 60, "shape": 60, "figures": 6}
+FEWEST = {"memo": 40, "code": 60, "shape": 60, "figures": 6, "weights": 1}
 """Fewer runs (or figures) of its own leave nothing to compare."""
-ALIKE = {"memo": 0.35, "code": 0.7, "shape": 0.7, "figures": 0.6}
+ALIKE = {"memo": 0.35, "code": 0.7, "shape": 0.7, "figures": 0.6, "weights": 0.01}
 """From this share of the smaller one on, a pair is shown."""
 SHOWN = 60
-ASPECTS = ("memo", "code", "shape", "figures")
+ASPECTS = ("memo", "code", "shape", "figures", "weights")
 KEPT = "likeness.json"
 FIGURES_NAMED = 4
 
@@ -149,4 +149,6 @@ def _why(share: Mapping[str, float], pair: tuple[str, str], figures: Mapping[str
     if share.get("figures", 0) >= ALIKE["figures"]:
         same = sorted(map(str, figures[pair[0]] & figures[pair[1]]))
         parts.append(f"{len(same)} printed results equal to the last digit ({', '.join(same[:FIGURES_NAMED])} …)")
+    if share.get("weights", 0) >= ALIKE["weights"]:
+        parts.append("a file of weights that is the same to the last bit")
     return "; ".join(parts)

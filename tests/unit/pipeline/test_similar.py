@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from grader.model.evidence import Evidence
+from grader.model.evidence import Evidence, SavedFile
 from grader.model.finding import Citation
 from grader.model.likeness import Likeness
 from grader.model.observation import Number, Observations
@@ -85,3 +85,11 @@ def test_equal_printed_results_are_named_and_short_ones_count_for_nothing() -> N
 def test_nobody_and_one_alone_have_no_pairs() -> None:
     assert similar_pairs({}) == ()
     assert similar_pairs({"1": of_memo(text_of(ENTRIES["nonnative"]))}) == ()
+
+
+def test_the_same_file_of_weights_is_found_and_that_of_the_course_is_not() -> None:
+    handed_in = SavedFile(path="adapter_model.safetensors", origin="handed_in", sha256="ab" * 32)
+    copied = likeness_of(Evidence(saved=(handed_in,)), None, Observations())
+    (pair,) = similar_pairs({"1": copied, "2": copied, "3": Likeness()})
+    assert (pair.participants, pair.why) == (("1", "2"), "a file of weights that is the same to the last bit")
+    assert similar_pairs({str(number): copied for number in range(6)}) == ()
