@@ -254,7 +254,7 @@ def _from_text(case: Case, *, trained: bool = False) -> Finding:
             "failed",
             student=(
                 f"Your configuration leaves the head `{_head(case)}` frozen: the {count.trainable:,} trainable parameters that you "
-                f"print are LoRA's alone. {_fix(case)}"
+                f"print are LoRA's alone.{your_line(configs)} {_fix(case)}"
             ),
             staff=f"Not run: {config.source} configuration without task type or modules_to_save, and the printed count agrees.",
             source="recorded",

@@ -17,6 +17,7 @@ from grader.model.submission import Flag
 MOST = 0.5
 """More of the base than this, trained in full: everything trains."""
 ENOUGH_STEPS = 3
+ORDER = ("q_proj", "k_proj", "v_proj", "o_proj", "Wqkv", "Wo", "Wi")
 
 
 class Options(CheckOptions):
@@ -209,7 +210,8 @@ def _deliberate(case: Case, setup: Setup, count: Count) -> Finding:
     extras = f", with {' and '.join(setup.extras)}" if setup.extras else ""
     cost = ""
     if reference:
-        cost = f", {count.trainable / reference:.2g} times the course's {reference:,}"
+        times = f"{count.trainable / reference:.2g} times the course's {reference:,}"
+        cost = f", {'exactly as many as the course' if count.trainable == reference else times}"
     answer = finding(
         "partial",
         student=(
@@ -248,10 +250,15 @@ def _reference(case: Case) -> str:
 
 def _words(count: Count) -> str:
     return (
-        f"r={count.rank} on {','.join(short_target(name) for name in count.targets)}"
+        f"r={count.rank} on {','.join(short_target(name) for name in sorted(count.targets, key=_usual_order))}"
         if count.targets
         else "no LoRA matrix"
     )
+
+
+def _usual_order(name: str) -> tuple[int, str]:
+    """q, k, v, o, as everybody says it."""
+    return (ORDER.index(name) if name in ORDER else len(ORDER), name)
 
 
 def _ambiguous(case: Case, count: Count) -> str:
@@ -352,9 +359,8 @@ def _extras(config: Mapping[str, Any]) -> tuple[str, ...]:
 def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:
     if confirmed and not writes_text(setup.seen):
         text = f"The classification head of {word(case.line.model)} is frozen: your printed count is LoRA's alone."
-        return _failed(
-            case, setup, f'{text} Give the LoraConfig `task_type="SEQ_CLS"`.', "configuration and printed count agree"
-        )
+        fix = f'{your_line(setup.seen)} Give the LoraConfig `task_type="SEQ_CLS"`.'
+        return _failed(case, setup, f"{text}{fix}", "configuration and printed count agree")
     return not_assessed(
         f"Your configuration does not name the head of {word(case.line.model)}; whether it trains could not be seen.",
         "Not run: no task type, no modules_to_save, no printed count that settles it.",

@@ -46,6 +46,10 @@ _CONNECTING = re.compile(
     r"\b(?:and|vs|versus|for|on|the|of|to|with|lora|model|but|is|was|has|while|at|base|ft|set|plus|gets?|reaches|score|value)\b"
 )
 _LABEL_CUT = re.compile(r"[,;|]|\s{3,}|\. |\)\s|\band\b")
+_TOOK = re.compile(
+    r"^[)\]]?\s*(?:examples?|texts?|samples?|rows)?\s*(?:took|takes|needs?|in|[:=]|->|→)\s*$", re.IGNORECASE
+)
+"""`batch of 32 took 312 ms`: the time of the whole batch."""
 _CLOSED_PARENTHESIS = re.compile(r"\([^()]{0,120}\)")
 _NEAR_LABEL = re.compile(r"([A-Za-z][^:=,;|\n]{2,80}?)['\"]?\s?[:=]\s?[~≈]?$")
 _NEXT_LABEL = re.compile(r"[:=]\s?[~≈]?\s?$")
@@ -151,7 +155,10 @@ def hinted(line: str, found: list[Token], fields: list[tuple[int, int, Hints]]) 
         ):
             previous = token.end
             continue
+        sized = said.last is not None and said.last.batch and bool(_TOOK.match(left))
         hints = _of_token(line[: token.start], left, right, token, said)
+        if sized and hints.metric in (None, "latency_ms", "train_time"):
+            hints = replace(hints, metric="batch_latency_ms")
         if (of_total or _SLASH_TOTAL.match(line[token.end :])) and hints.metric in SHARES and token.value > 1:
             hints = replace(hints, metric=None, average=None)
         if said.suffix and hints.model is None and not hints.both:

@@ -166,3 +166,20 @@ def test_full_training_may_be_what_is_asked_for(items, verdict):
     answer = trainable_params(observed(*items, model="encoder"), Options(train="full"))
     assert answer.verdict == verdict
     assert presentable(answer)
+
+
+def test_a_printed_count_that_the_code_does_not_give_is_explained_by_what_does():
+    config = configured("decoder", r=16, target_modules=list(Q4), task_type="SEQ_CLS")
+    printed = Trainable(**PRINTED, model="decoder", count=1_182_592)
+    answer = trainable_params(observed(config, printed, model="decoder", ran=False), Options())
+    assert answer.verdict == "not_assessed"
+    assert "1,182,592 is what r=8 on q,k,v,o, and r=16 on q,v, and r=16 on q,k gives" in answer.student_text
+    assert "your code says r=16 on q,k,v,o" in answer.student_text
+
+
+def test_a_frozen_head_is_told_with_the_line_to_change():
+    frozen = Trainable(**DRY, model="decoder", names=names("decoder", Q4, head=False), head=False)
+    config = configured("decoder", r=16, target_modules=list(Q4))
+    answer = trainable_params(observed(config, frozen, model="decoder"), Options())
+    assert answer.verdict == "failed"
+    assert "Your line is `code`." in answer.student_text

@@ -60,6 +60,7 @@ def test_a_breakdown_without_a_word_is_nothing_where_recall_by_class_is_computed
         ("qwen 26.50 ms/example 37.7 examples/s", [("decoder", "latency_ms", 26.5), ("decoder", "throughput", 37.7)]),
         ("Qwen 2.5-0.5B accuracy 0.57", [("decoder", "accuracy", 0.57)]),
         ("encoder: 310.4 ms/batch(32) = 9.70 ms/example", [("encoder", "batch_latency_ms", 310.4), ("encoder", "latency_ms", 9.7)]),
+        ("encoder batch of 32 took 312.1 ms", [("encoder", "batch_latency_ms", 312.1)]),
         ("décodeur : 26.74 ms par exemple", [("decoder", "latency_ms", 26.74)]),
         ("编码器 准确率 0.55", [("encoder", "accuracy", 0.55)]),
     ],
