@@ -21,6 +21,10 @@ CELL_CHARS = 300
 _BARS = re.compile(r"[|│┃║]")
 _RULE = re.compile(r"^[\s\-=+|:─━═╌┄┼┿╇╋╪┬┴├┤┌┐└┘╭╮╰╯│┃║╒╕╘╛╞╡╤╧┡┩╔╗╚╝╠╣╦╩╬┏┓┗┛┳┻*_~]+$")
 _GAP = re.compile(r" {2,}|\t+")
+_MEASURED = re.compile(r"(?<!\br)[:=]\s{0,3}[-+~]?(?!0\b)\d|\s[-+~]?(?:\d+[.,]\d+|\d{2,})\s?%?$")
+"""A value stands behind the words: a line of results, no head (`macro F1 0.20`)."""
+_CUT_NUMBER = re.compile(r":\s{0,3}\d{1,3}$")
+"""`trainable: 2,263,936` cut at its commas."""
 _LABELLED = re.compile(r"(?<!\br)(?<!\bk)(?<!rank)(?<!alpha)(?<!lr)\s{0,3}[:=]\s{0,3}[-+~]?\d")
 
 
@@ -123,17 +127,22 @@ def _comma_separated(lines: list[str], start: int) -> tuple[Grid | None, int]:
     """What `to_csv` writes: a line of labels, lines of as many cells."""
     header = _split_commas(lines[start])
     labels = all(
-        cell == "" or (any(map(str.isalpha, cell)) and len(cell) < 40 and not _LABELLED.search(cell)) for cell in header
+        cell == "" or (any(map(str.isalpha, cell)) and len(cell) < 40 and not _MEASURED.search(cell)) for cell in header
     )
     rows: list[tuple[str, ...]] = []
     at = start + 1
     while labels and at < len(lines) and len(rows) < ROWS:
         row = _split_commas(lines[at])
-        if len(row) != len(header) or not any(whole(cell) for cell in row):
+        if len(row) != len(header) or _is_results(row) or not any(whole(cell) for cell in row):
             break
         rows.append(row)
         at += 1
     return (_grid(header, rows, lines[start + 1 : at]), at) if rows else _aligned(lines, start)
+
+
+def _is_results(row: tuple[str, ...]) -> bool:
+    """A line of labelled numbers that only happens to have commas."""
+    return any(_LABELLED.search(cell) for cell in row[1:]) or bool(row and _CUT_NUMBER.search(row[0]))
 
 
 def _split_commas(line: str) -> tuple[str, ...]:

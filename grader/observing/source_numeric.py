@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+
+import yaml
 
 from grader.observing.source_values import (
     ITEM,
@@ -37,6 +40,9 @@ _STRING_METHODS = frozenset(
 )
 RANGE = 300
 SHORT_TEXT = 2_000
+SETTINGS_TEXT = 5_000
+_ANCHOR = re.compile(r"(?:^|[\s:\[{,-])[&*]\w|<<:|!!")
+"""What can make a short text of YAML grow."""
 
 
 def numeric_call(function: Lib, args: list[Value], kwargs: dict[str, Value]) -> Value:
@@ -95,6 +101,8 @@ def _plain_call(function: Lib, name: str, args: list[Value], kwargs: dict[str, V
         return {**(args[0] if args and isinstance(args[0], dict) else {}), **kwargs}
     if function.path in ("zip", "enumerate"):
         return _pairs(function.path, args)
+    if function.path.endswith(("yaml.safe_load", "json.loads")) and args and isinstance(args[0], str):
+        return _settings(args[0])
     if function.path in ("str", "int", "float") and args and isinstance(args[0], str | int | float):
         return _converted(function.path, args[0])
     if name in ("asdict", "vars") and args and isinstance(args[0], Instance):
@@ -117,6 +125,16 @@ def _converted(name: str, value: str | int | float) -> Value:
     try:
         return {"str": str, "int": int, "float": float}[name](value)
     except (ValueError, OverflowError):
+        return UNKNOWN
+
+
+def _settings(text: str) -> Value:
+    """Settings that stand in the notebook as YAML or JSON."""
+    if len(text) > SETTINGS_TEXT or _ANCHOR.search(text):
+        return UNKNOWN
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         return UNKNOWN
 
 

@@ -138,3 +138,33 @@ def test_a_subclass_of_the_model_s_class_is_loaded_like_it() -> None:
     made = "class Mine(Qwen2ForSequenceClassification):\n    pass\nMine.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)"
     (found,) = written(Loaded, "from transformers import Qwen2ForSequenceClassification", made)
     assert (found.model, found.dtype) == ("decoder", "float32")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        'import yaml\nCFG = yaml.safe_load("""\nname: Qwen/Qwen2.5-0.5B\ndtype: bfloat16\n""")',
+        'import json\nCFG = json.loads(\'{"name": "Qwen/Qwen2.5-0.5B", "dtype": "bfloat16"}\')',
+    ],
+)
+def test_settings_in_a_text_are_read(settings: str) -> None:
+    load = 'AutoModelForSequenceClassification.from_pretrained(CFG["name"], dtype=getattr(torch, CFG["dtype"]))'
+    (found,) = written(Loaded, f"import torch\n{settings}", load)
+    assert (found.model, found.dtype) == ("decoder", "bfloat16")
+
+
+def test_a_text_that_would_grow_is_not_read() -> None:
+    bomb = "a: &a [1, 2]\\nb: &b [*a, *a]\\nname: Qwen/Qwen2.5-0.5B"
+    load = 'AutoModelForSequenceClassification.from_pretrained(CFG["name"])'
+    (found,) = written(Loaded, f'import yaml\nCFG = yaml.safe_load("{bomb}")', load)
+    assert found.checkpoint == ""
+
+
+def test_a_count_with_commas_below_a_line_of_results_is_no_row_of_a_table() -> None:
+    output = (
+        "trainable: 3,466,097\nencoder: accuracy 0.5531, macro F1 0.2008, zero-F1 classes 50\n"
+        "trainable: 2,263,936\ndecoder: accuracy 0.5680, macro F1 0.2369, zero-F1 classes 44\n"
+    )
+    found = shown(Number, code("show()", output))
+    assert [item.value for item in found if item.metric == "zero_f1_classes"] == [50.0, 44.0]
+    assert {item.value for item in found if item.metric == "trainable"} == {3_466_097.0, 2_263_936.0}
