@@ -15,6 +15,7 @@ from grader.observing.source_cells import parse
 
 _OURS = re.compile(
     r"grader_(?:inside|finish|cell)|/run/grader|\btrace_fd\b|/proc/(?:self|\d+)/(?:fd|mem)\b|\bos\.write\(\s*(?![012]\s*,)\d+\s*,|"
+    r"\b(?:exec|eval)\s*\([^\n]{0,200}(?:b64decode|fromhex|unhexlify|decompress|marshal)|"
     r"['\"]t['\"]\s*:\s*['\"](?:load|batches|trained|trainable|loss|save|run|probe|latency|padding_effect)['\"]"
 )
 """Parts of the recorder, its pipe, its records."""
