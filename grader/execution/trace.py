@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from asyncio import AbstractEventLoop
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +81,7 @@ class Trace:
         parsed = [record for line in self._lines if (record := self._parse(line)) is not None]
         marks = [record.get("exec") for record in parsed if record.get("t") == _MARK]
         begun = [number for number in marks if isinstance(number, int)]
-        told = (record for record in parsed if record.get("t") != _MARK)
-        return tuple({**record, "cell": _cell(record.get("exec"), begun, ran)} for record in told)
+        return tuple({**record, "cell": _cell(record.get("exec"), begun, ran)} for record in _told(parsed))
 
     def _feed(self, piece: bytes) -> None:
         *ended, rest = piece.split(b"\n")
@@ -141,6 +140,19 @@ class FileTrace(Trace):
             while piece := file.read(1 << 16):
                 self._at += len(piece)
                 self._feed(piece)
+
+
+def _told(parsed: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Records without the marks; one that says it is of a cell before the one that runs is marked as `late`: the recorder
+    writes none."""
+    now = 0
+    for record in parsed:
+        number = record.get("exec")
+        if record.get("t") == _MARK:
+            now = max(now, number) if isinstance(number, int) else now
+        else:
+            plain = {key: value for key, value in record.items() if key != "late"}
+            yield {**plain, "late": True} if isinstance(number, int) and number < now else plain
 
 
 def _cell(number: object, begun: Sequence[int], ran: Sequence[int]) -> int | None:

@@ -14,7 +14,7 @@ from grader.observing.notebook import Cell
 from grader.observing.source_cells import parse
 
 _OURS = re.compile(
-    r"grader_(?:inside|finish|cell)|/run/grader|\btrace_fd\b|/proc/(?:self|\d+)/(?:fd|mem)\b|\bos\.write\(\s*(?![012]\s*,)\d+\s*,|"
+    r"grader_(?:inside|finish|cell)|_inside\.inside\b|\b_SESSIONS\b|\.wire\._|/run/grader|\btrace_fd\b|/proc/(?:self|\d+)/(?:fd|mem)\b|\bos\.write\(\s*(?![012]\s*,)\d+\s*,|"
     r"\b(?:exec|eval)\s*\([^\n]{0,200}(?:b64decode|fromhex|unhexlify|decompress|marshal)|"
     r"['\"]t['\"]\s*:\s*['\"](?:load|batches|trained|trainable|loss|save|run|probe|latency|padding_effect)['\"]"
 )

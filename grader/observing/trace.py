@@ -51,7 +51,7 @@ def _odd(story: Story) -> Iterator[Observation]:
     whole = all(isinstance(number, int) for number in executed)
     numbers = [item.exec for item in story.records]
     ends = [order for order, item in enumerate(story.records) if item.kind == "finish"]
-    if not whole or numbers != sorted(numbers):
+    if not whole or numbers != sorted(numbers) or any(item.data.get("late") is True for item in story.records):
         yield Trick(source="dry_run", what="records that are not in order: not all are the recorder's")
     elif len(ends) > 1 or (ends and ends[0] != len(numbers) - 1):
         yield Trick(source="dry_run", what="records after the recorder's last: not all are its own")

@@ -63,3 +63,11 @@ def test_a_flood_is_cut() -> None:
 
 def test_a_record_without_its_end_is_no_record() -> None:
     assert read(line(t="a", exec=1), b'{"t": "half').records([0]) == ({"t": "a", "exec": 1, "cell": 0},)
+
+
+def test_a_record_of_a_cell_that_is_over_is_marked_as_late_and_nobody_can_unmark_it() -> None:
+    mark = line(t="grader_cell", exec=2)
+    trace = read(
+        line(t="grader_cell", exec=1), line(t="a", exec=1), mark, line(t="b", exec=1, late=False), line(t="c", exec=2)
+    )
+    assert [record.get("late") for record in trace.records([0, 1])] == [None, True, None]

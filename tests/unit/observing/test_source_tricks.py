@@ -71,6 +71,7 @@ RECORDS = ({"t": "load", "exec": 1}, {"t": "run", "exec": 2}, {"t": "save", "exe
         ((*RECORDS[:2], {"t": "batches"}, *RECORDS[2:]), 1),
         ((*RECORDS, {"t": "batches", "exec": 2}), 1),
         ((*RECORDS, RECORDS[3]), 1),
+        ((*RECORDS[:2], {"t": "batches", "exec": 2, "late": True}, *RECORDS[2:]), 1),
     ],
 )
 def test_records_as_the_recorder_never_writes_them_are_pointed_out(
