@@ -56,8 +56,9 @@ def test_forged_records_and_a_friend_s_weights_are_told_and_not_believed(sandbox
     parts = materials(Path(__file__).parents[2])
     ((_, evidence),) = execute([task], parts, Settings(mode="dry-run"))
     found = judge(task.submission, evidence, parts, scale=parts.assignment.scale).findings.findings
-    flags = {flag.kind: flag.why for item in found.values() for flag in item.flags}
+    told = "\n".join(f"{flag.kind}: {flag.why}" for item in found.values() for flag in item.flags)
     assert evidence.execution.status == "ok"
     assert found["decoder.padding_side"].verdict != "passed"
-    assert "records that are not in order" in flags["worth_a_look"]
-    assert "no save of the run wrote kept/adapter_model.safetensors" in flags["conflict"]
+    assert "worth_a_look: records that are not in order" in told
+    assert "worth_a_look: reaches for the grader" in told
+    assert "conflict: no save of the run wrote kept/adapter_model.safetensors" in told
