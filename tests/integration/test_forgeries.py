@@ -6,9 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save
 
 from grader.pipeline.executing import execute
 from grader.pipeline.judging import judge
@@ -18,7 +16,7 @@ from tests.corpus.judge import materials, task_of
 pytestmark = [pytest.mark.sandbox, pytest.mark.torch, pytest.mark.slow]
 
 WORK = """
-import json, os, shutil, torch, pandas as pd
+import json, os, torch, pandas as pd
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments
@@ -39,12 +37,13 @@ line = json.dumps({"t" + "": kind, "exec": 1, "model": 1, "phase": "train", "sid
 import sys
 inside = next(module for name, module in list(sys.modules.items()) if name.endswith("_inside.inside"))
 os.write(inside._SESSIONS[0].wire._fd, line)
-os.makedirs("kept"); shutil.copy("friend.bin", "kept/adapter_model.safetensors")
+import numpy as np
+from safetensors.numpy import save_file
+os.makedirs("kept")
+friend = {"base_model.model.score.weight": np.ones((113, 32), np.float32),
+          "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight": np.ones((32, 16), np.float32)}
+save_file(friend, "kept/adapter_model.safetensors")
 """
-FRIEND = {
-    "base_model.model.score.weight": np.ones((113, 32), np.float32),
-    "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight": np.ones((32, 16), np.float32),
-}
 
 
 def test_forged_records_and_a_friend_s_weights_are_told_and_not_believed(sandbox: None) -> None:
@@ -52,7 +51,7 @@ def test_forged_records_and_a_friend_s_weights_are_told_and_not_believed(sandbox
         {"cell_type": "code", "source": source, "outputs": [], "execution_count": None} for source in (WORK, FORGE)
     ]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    task = task_of("forger", {"hw.ipynb": json.dumps(notebook).encode(), "friend.bin": save(FRIEND)})
+    task = task_of("forger", {"hw.ipynb": json.dumps(notebook).encode()})
     parts = materials(Path(__file__).parents[2])
     ((_, evidence),) = execute([task], parts, Settings(mode="dry-run"))
     found = judge(task.submission, evidence, parts, scale=parts.assignment.scale).findings.findings
