@@ -140,6 +140,11 @@ def _judge_run(case: Case, setup: Setup) -> Finding:
         return _failed(case, setup, f"{text} {fix}", f"no bit changed in {[item.steps for item in trained]} steps")
     if setup.share >= MOST:
         return _everything(case, setup)
+    if isinstance(setup.seen[0], Trainable) and setup.seen[0].head is None:
+        return not_assessed(
+            f"{word(case.line.model).capitalize()} is trained to write text; it has no classification head, so this was not judged.",
+            f"{setup.source}: a model for generation, {_described(setup.count)}; a person decides whether it answers the task.",
+        )
     if not setup.head:
         head = case.facts.head if case.facts else "head"
         text = (

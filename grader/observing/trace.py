@@ -200,14 +200,20 @@ def _trainable(story: Story) -> Iterator[Observation]:
         )
 
 
-def _head_trains(story: Story, run: Run) -> bool:
-    """The head itself, in full: by its name, or whatever lies outside the backbone of a student's own class."""
+def _head_trains(story: Story, run: Run) -> bool | None:
+    """The head itself, in full: by its name, or whatever lies outside the backbone of a student's own class.
+
+    Null for a model that writes text and trains no such part: it has no classification head.
+    """
     role = story.role(run.model)
     own = f".{story.heads[role]}." if role else "."
     listed = run.begin.data.get("head_names")
     named = any(own in f".{name}" for name in listed) if isinstance(listed, list) else False
     full = [f".{name}" for name, shape, inner in run.names if not inner and ".lora_" not in name and len(shape) > 1]
-    return any(own in name for name in full) if named else bool(full)
+    trains = any(own in name for name in full) if named else bool(full)
+    load = story.loads.get(run.model)
+    writes = load is not None and (load.text("cls") or "").endswith("ForCausalLM")
+    return None if writes and not trains else trains
 
 
 def _trained(story: Story) -> Iterator[Observation]:

@@ -183,3 +183,10 @@ def test_a_frozen_head_is_told_with_the_line_to_change():
     answer = trainable_params(observed(config, frozen, model="decoder"), Options())
     assert answer.verdict == "failed"
     assert "Your line is `code`." in answer.student_text
+
+
+def test_a_run_that_trains_a_model_to_write_text_goes_to_a_person():
+    writes = Trainable(**DRY, model="decoder", names=names("decoder", Q4, head=False), head=None)
+    answer = trainable_params(observed(writes, model="decoder"), Options())
+    assert answer.verdict == "not_assessed"
+    assert presentable(answer)

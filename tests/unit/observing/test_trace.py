@@ -239,3 +239,17 @@ def test_records_of_any_shape_are_survived():
             record[rng.choice([*record, "names", "config", "sizes", "changed", "factors"])] = rng.choice(junk)
             records.append(record)
         observe(*records)
+
+
+@pytest.mark.parametrize(
+    ("cls", "names", "head"),
+    [
+        ("Qwen2ForSequenceClassification", NAMES[:1], False),
+        ("Qwen2ForCausalLM", NAMES[:1], None),
+        ("Qwen2ForCausalLM", [*NAMES[:1], ["base_model.model.lm_head.weight", [113, 32], False]], True),
+    ],
+)
+def test_a_model_that_writes_text_has_no_head_unless_the_student_gave_it_one(cls, names, head):
+    load, run = {**LOAD, "cls": cls}, {**RUN, "head_names": ["lm_head.weight" if "LM" in cls else "score.weight"]}
+    (found,) = observe(load, run, {**TRAINABLE, "names": names}, kind=Trainable)
+    assert found.head is head
