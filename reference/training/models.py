@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import cached_file
 
 from reference.errors import RunError
 from reference.models import TRUE_SIZE
@@ -28,9 +30,10 @@ def tokenizer(config: RunConfig) -> Any:
 
 def revision(config: RunConfig) -> str | None:
     """Which checkpoint: the snapshot's name in the hub cache; null for a local folder."""
-    load: Any = AutoConfig.from_pretrained
-    found: str | None = load(config.model)._commit_hash
-    return found
+    if Path(config.model).is_dir():
+        return None
+    found = cached_file(config.model, "config.json")
+    return Path(found).parent.name if found else None
 
 
 def classifier(config: RunConfig, labels: int, pad_token_id: int) -> Any:
