@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from reference.errors import RunError
 from reference.models import TRUE_SIZE
