@@ -18,9 +18,9 @@ from grader.cli.tables import plain
 from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, CourseError, InputError
 from grader.pipeline import load_materials
 from grader.selfcheck.checking import (
-    INSTALL,
     assignment_hint,
     check_notebook,
+    how_to_install,
     memo_gaps,
     missing_libraries,
     modules_beside,
@@ -95,7 +95,7 @@ def _settings(*, static: bool) -> Settings:
             err.print(
                 plain(f"running your notebook needs {', '.join(missing)}: only code and saved outputs are looked at")
             )
-            err.print(plain(f"  -> {INSTALL}"), soft_wrap=True)
+            err.print(plain(f"  -> {how_to_install()}"), soft_wrap=True)
         return Settings(mode="static")
 
     from grader.execution import probe

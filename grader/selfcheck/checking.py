@@ -26,10 +26,14 @@ from grader.settings import Settings
 LIBRARIES = {"torch": "torch", "transformers": "transformers", "peft": "peft", "accelerate": "accelerate", "datasets": "datasets",
     "sklearn": "scikit-learn", "matplotlib": "matplotlib"}  # fmt: skip
 """What course notebooks import: module -> name under which it is installed."""
-INSTALL = f'python -m pip install "{wheel_name()}[run]"   (the file lies in the folder of the assignment)'
 
 
 LARGEST_MODULE = 1 << 20
+
+
+def how_to_install() -> str:
+    """The command that a student types in the folder of the bundle."""
+    return f'python -m pip install "{wheel_name()}[run]"   (the file lies in the folder of the assignment)'
 
 
 def missing_libraries() -> tuple[str, ...]:

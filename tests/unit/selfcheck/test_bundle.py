@@ -29,7 +29,7 @@ from grader.selfcheck.explaining import documents, explanations
 from grader.selfcheck.export import export_notebook
 from grader.selfcheck.page import report_page
 from grader.selfcheck.report import report_of
-from grader.selfcheck.wheel import wheel, wheel_name
+from grader.selfcheck.wheel import version, wheel, wheel_name
 from grader.settings import Settings
 
 ROOT = Path(__file__).parents[3]
@@ -130,7 +130,7 @@ def test_every_file_is_one_that_was_chosen(files: dict[str, bytes]) -> None:
 def test_the_wheel_holds_the_package_and_nothing_of_a_course(files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(io.BytesIO(files[wheel_name()])) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names} == {"grader", f"llm_course_grader-{grader.__version__}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"grader", f"llm_course_grader-{version()}.dist-info"}
     assert not [name for name in names if name.endswith((".ipynb", ".parquet", ".safetensors", ".pyc"))]
     assert {
         "grader/selfcheck/preflight.py",
@@ -142,7 +142,8 @@ def test_the_wheel_holds_the_package_and_nothing_of_a_course(files: dict[str, by
 def test_the_wheel_installs_and_names_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / wheel_name()).write_bytes(wheel())
     found = next(iter(metadata.distributions(path=[str(tmp_path / wheel_name())])))
-    assert (found.metadata["Name"], found.version) == ("llm-course-grader", grader.__version__)
+    assert (found.metadata["Name"], found.version) == ("llm-course-grader", version())
+    assert re.fullmatch(re.escape(grader.__version__) + r"\+[0-9a-f]{8}", version())  # another content, another version
     needs = found.requires or []
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert [need for need in project["dependencies"] if need not in needs] == []
