@@ -113,6 +113,7 @@ def test_a_class_of_30_by_keyboard_alone_and_the_release_says_what_the_pages_say
                 ta.settle("l")
             ta.press("C")
             ta.page.wait_for_selector("#sum >> text=21 of 21 settled")
+            ta.page.wait_for_selector(".item.current")
         ta.press("n")
     ta.page.wait_for_selector("text=30 of 30")
     assert ta.noted == []
