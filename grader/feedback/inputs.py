@@ -11,6 +11,7 @@ from grader.model.attempts import AttemptChange
 from grader.model.base import Frozen, Role
 from grader.model.evidence import Execution
 from grader.model.finding import Finding
+from grader.model.insight import Insight
 from grader.model.observation import Observations
 from grader.model.rubric import Rubric
 from grader.model.scorecard import Scorecard
@@ -144,6 +145,8 @@ class OverviewInput(Frozen):
     similar: tuple[SimilarPair, ...] | None = None
     """Null: nobody looked for similar submissions."""
     earlier: tuple[EarlierPair, ...] = ()
+    insight: Insight = Insight()
+    """What the class says about the assignment and its marking."""
     notes: tuple[str, ...] = ()
     """What intake noticed about the export as a whole."""
     made_at: datetime | None = None

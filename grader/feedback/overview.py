@@ -17,6 +17,7 @@ from grader.feedback.words import Mark
 from grader.model.attempts import AttemptChange
 from grader.model.evidence import Execution
 from grader.model.finding import Verdict
+from grader.model.insight import Insight
 from grader.model.rubric import Criterion
 from grader.model.scorecard import CriterionScore
 
@@ -129,6 +130,7 @@ class OverviewView:
     again: tuple[Again, ...]
     similar: tuple[tuple[Row, Row, str, str], ...] | None
     earlier: tuple[tuple[Row, str, str, str], ...]
+    insight: Insight
     notes: tuple[str, ...]
 
 
@@ -154,6 +156,7 @@ def overview_view(data: OverviewInput) -> OverviewView:
             again_of(data, row, entry.change) for entry, row in zip(data.students, rows, strict=True) if entry.change
         ),
         earlier=tuple(_earlier(data, rows)),
+        insight=data.insight,
         similar=None if data.similar is None else tuple(_similar(data, data.similar, rows)),
         notes=tuple(clip(note, 400) for note in data.notes),
     )

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from grader.feedback import (
     ClassSpread,
@@ -27,11 +22,13 @@ from grader.model.gradebook import Gradebook, GradebookRow, OwnGrade
 from grader.model.scorecard import Adjustment
 from grader.model.submission import Batch, Submission, file_stem
 from grader.pipeline.attempts import with_attempts
+from grader.pipeline.insight import insight_of, write_tables
 from grader.pipeline.materials import Materials
 from grader.pipeline.moodle import write_moodle_files
 from grader.pipeline.parallel import in_parallel
 from grader.pipeline.results import Graded, results_json
 from grader.pipeline.similar import earlier_pairs, keep_likeness, similar_pairs, starter_likeness
+from grader.pipeline.tables import csv_bytes, parquet_bytes
 from grader.scoring import adjusted
 from grader.scoring.dates import granted
 from grader.workspace import Workspace
@@ -45,12 +42,14 @@ def write_outputs(
     pages = student_pages(materials, graded, scale=scale, jobs=jobs, preview=True)
     for who, made in pages.items():
         workspace.write_bytes(f"feedback/{file_stem(who)}.html", made)
-    overview = overview_input(materials, batch, graded)
+    insight = insight_of(workspace, materials.rubric, graded)
+    write_tables(workspace, insight)
+    overview = overview_input(materials, batch, graded).model_copy(update={"insight": insight})
     workspace.write_text("index.html", class_overview(overview))
     keep_likeness(workspace, {item.submission.participant.id: item.likeness for item in graded})
     rows = overview_rows(overview)
-    workspace.write_bytes("overview.csv", _csv(rows))
-    workspace.write_bytes("overview.parquet", _parquet(rows))
+    workspace.write_bytes("overview.csv", csv_bytes(rows))
+    workspace.write_bytes("overview.parquet", parquet_bytes(rows))
     columns = (workspace.run_info() or {}).get("columns")
     write_moodle_files(
         workspace, gradebook_of(materials, batch, graded, pages, preview=True), workspace.worksheet(), columns
@@ -201,26 +200,3 @@ def _own_grades(item: Graded, materials: Materials, *, preview: bool) -> dict[st
         html = moodle_comment(card, materials.rubric, preview=preview, draft=_as_it_counts(item).draft)
         found[member] = OwnGrade(grade=card.total, comment_html=html)
     return found
-
-
-def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue().encode("utf-8-sig", "replace")
-
-
-def _parquet(rows: Sequence[Mapping[str, object]]) -> bytes:
-    """The same table with its types, for pandas; a column that is empty throughout is text."""
-    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    arrays = {
-        name: pa.array(values, from_pandas=True)
-        if any(value is not None for value in values)
-        else pa.array(values, pa.string())
-        for name, values in columns.items()
-    }
-    sink = io.BytesIO()
-    pq.write_table(pa.table(arrays), sink)
-    return sink.getvalue()

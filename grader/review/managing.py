@@ -16,7 +16,8 @@ from grader.review.common import context, desk, person_or_404
 from grader.review.items import when
 from grader.review.queue import Filter, natural
 from grader.review.security import cookie_name, lead_only, visitor
-from grader.review.tables import agreement, audit_csv, audit_json, read_requests
+from grader.review.tables import audit_csv, audit_json, read_requests
+from grader.scoring.agreement import agreement
 
 LARGEST_CSV = 1_000_000
 

@@ -1,12 +1,11 @@
-"""Events as tables: agreement of people and suggestions, the audit, and requests that come in as CSV. Pure."""
+"""Events as tables: the audit, and requests that come in as CSV. Pure."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from grader.feedback.rows import guard
@@ -19,79 +18,12 @@ COLUMNS = ("id", "at", "author", "kind", "participant", "criterion", "points", "
 MOST_ROWS = 2_000
 
 
-class Agreement(NamedTuple):
-    """How decisions lie beside what was suggested."""
-
-    name: str
-    decided: int
-    same: int
-    """Exactly as suggested."""
-    within: int
-    """Within the suggested range."""
-    shift: str
-    """Mean difference in points, with sign."""
-
-
-class AgreementTable(NamedTuple):
-    """By criterion, by TA, and where two people decided the same item, how often alike."""
-
-    criteria: tuple[Agreement, ...]
-    people: tuple[Agreement, ...]
-    all: Agreement
-    twice: int
-    alike: int
-
-
 class Asked(NamedTuple):
     """One row of a CSV of requests."""
 
     who: str
     criterion: str
     text: str
-
-
-def agreement(live: Sequence[Event], rubric: Rubric) -> AgreementTable:
-    """Each person's newest decision on each item; decisions without a suggestion have nothing to agree with."""
-    newest: dict[tuple[str, str, str], Event] = {}
-    for event in live:
-        if event.kind == "decision" and event.points is not None:
-            newest[event.participant, event.criterion, event.author] = event
-    events = [event for event in newest.values() if event.data.get("suggested")]
-    titles = {item.id: f"{item.id} {item.title}" for section in rubric.sections for item in section.criteria}
-    groups: dict[tuple[str, str], list[Event]] = {}
-    for event in newest.values():
-        groups.setdefault((event.participant, event.criterion), []).append(event)
-    pairs = [[one.points for one in group] for group in groups.values() if len(group) > 1]
-    return AgreementTable(
-        criteria=tuple(_row(titles[name], [e for e in events if e.criterion == name]) for name in titles),
-        people=tuple(
-            _row(name, [e for e in events if e.author == name]) for name in sorted({e.author for e in events})
-        ),
-        all=_row("All", events),
-        twice=len(pairs),
-        alike=sum(len(set(pair)) == 1 for pair in pairs),
-    )
-
-
-def _row(name: str, events: Sequence[Event]) -> Agreement:
-    differences = [_number(e.points) - _number(e.data["suggested"]) for e in events]
-    within = sum(
-        _number(e.data.get("low", e.data["suggested"]))
-        <= _number(e.points)
-        <= _number(e.data.get("high", e.data["suggested"]))
-        for e in events
-    )
-    mean = sum(differences, Decimal(0)) / len(differences) if differences else Decimal(0)
-    sign = "+" if mean > 0 else "−" if mean < 0 else ""
-    same = sum(not difference for difference in differences)
-    return Agreement(name, len(events), same, within, f"{sign}{abs(mean):.2f}" if differences else "")
-
-
-def _number(value: object) -> Decimal:
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return Decimal(0)
 
 
 def audit_csv(events: Iterable[Event]) -> bytes:

@@ -15,7 +15,7 @@ from grader.review import Desk
 from grader.review.differences import changed_words
 from grader.review.items import make_item
 from grader.review.queue import Entry, Filter, alike, chain, matches, natural, ordered, shingles
-from grader.review.tables import agreement
+from grader.scoring.agreement import agreement
 from tests.builders_review import settle
 
 Hands = Callable[..., Any]
