@@ -95,21 +95,21 @@ def ten(bench: Bench, count: int) -> dict[str, Any]:
     return found
 
 
-def parts(bench: Bench, recorder: dict[str, Any], each: float) -> dict[str, Any]:
-    """Where the processor seconds of one submission go."""
+def parts(bench: Bench, recorder: dict[str, Any], count: int) -> dict[str, Any]:
+    """Where the processor seconds of one submission go; what every run needs once is taken off by a run of one."""
     nothing = notebook([("code", "pass")])
-    few, many = bench.grade("empty-1", [nothing], jobs=1), bench.grade("empty-21", [nothing] * 21, jobs=1)
-    empty = (many.cost.cpu - few.cost.cpu) / 20
-    place = bench.folder / "ten-1-out"
-    for path in place.rglob("reading.json"):
+    few, many = bench.grade("empty-1", [nothing], jobs=1), bench.grade("empty-11", [nothing] * 11, jobs=1)
+    one, whole = (bench.grade(f"real-{size}", [notebook(cells(n)) for n in range(size)], jobs=1) for size in (1, count))
+    _insist(whole, count)
+    for path in whole.out.rglob("reading.json"):
         path.unlink()
-    anew, kept, start = bench.regrade(place), bench.regrade(place), bench.regrade(bench.folder / "empty-1-out")
-    count = len(list(place.glob("submissions/*")))
+    anew, kept, start = bench.regrade(whole.out), bench.regrade(whole.out), bench.regrade(one.out)
     own = recorder["notebook_seconds"]["plain"]
+    each = (whole.cost.cpu - one.cost.cpu) / (count - 1)
     return {
-        "whole": each, "own_code": own, "beyond_own_code": round(each - own, 3),
+        "whole": round(each, 3), "own_code": own, "beyond_own_code": round(each - own, 3),
         "recorder": round(recorder["notebook_seconds"]["recorded"] - own, 3),
-        "box_fork_kernel_capture": round(empty, 3),
+        "box_fork_kernel_capture": round((many.cost.cpu - few.cost.cpu) / 10, 3),
         "reading_checks_score_page": round((anew.cpu - start.cpu) / (count - 1), 3),
         "the_same_from_kept_readings": round((kept.cpu - start.cpu) / (count - 1), 3),
     }  # fmt: skip

@@ -43,7 +43,9 @@ def nbgrader(folder: Path, count: int) -> Cost:
     home = folder / "nbgrader-home"
     home.mkdir()
     (course / "source/hw").mkdir(parents=True)
-    (course / "nbgrader_config.py").write_text('c = get_config()\nc.CourseDirectory.course_id = "bench"\n')
+    (course / "nbgrader_config.py").write_text(
+        'c = get_config()\nc.CourseDirectory.course_id = "bench"\nc.ExecutePreprocessor.timeout = 600\n'
+    )
     (course / "source/hw/hw.ipynb").write_text(json.dumps(_for_nbgrader(0)))
     run([str(scripts / "nbgrader"), "generate_assignment", "hw"], cwd=course, home=home)
     for number in range(count):
