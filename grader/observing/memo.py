@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from grader.model.assignment import Assignment
 from grader.model.evidence import Evidence
@@ -31,6 +32,8 @@ from grader.observing.notebook import read_cells
 MAX_CHARS = 400_000
 MAX_PASSAGES = 1_500
 MAX_NUMBERS = 3_000
+MAX_IN_PASSAGE = 100
+"""Numbers of one sentence or row that are followed; a sentence with more is no sentence."""
 SENTENCE_CHARS = 1_500
 SENTENCE_WORDS = 4
 """Shorter lines may well stand twice."""
@@ -57,7 +60,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
     total = sum(words for _, words in counts)
-    found = tuple(_numbers(passages, tracer, comma=decimal_comma(written)))[:MAX_NUMBERS]
+    found = tuple(islice(_numbers(passages, tracer, comma=decimal_comma(written)), MAX_NUMBERS))
     return Memo(
         where="none" if not written else "document" if evidence.memo_text else "cells",
         language=language_of(written),
@@ -68,7 +71,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
         refuted=refuted_claims(passages, tables_of(tracer.numbers, passages, found)),
         copied=sum(taken for taken, _ in counts) / total if total else 0.0,
         outputs=sum(1 for item in seen.of(Number) if item.source == "recorded"),
-        truncated=truncated or len(passages) == MAX_PASSAGES,
+        truncated=truncated or len(passages) == MAX_PASSAGES or len(found) == MAX_NUMBERS,
     )
 
 
@@ -187,7 +190,7 @@ def _numbers(passages: tuple[Passage, ...], tracer: Tracer, *, comma: bool) -> I
             continue
         named = tracer.named_in(passage.text)
         found: list[MemoNumber] = []
-        for figure in figures(passage.text, comma=comma):
+        for figure in figures(passage.text, comma=comma)[:MAX_IN_PASSAGE]:
             subject = subject_of(figure, passage)
             if passage.section == "next" or {"expectation", "hypothesis"} & passage.tags:
                 subject = replace(subject, clear=False)

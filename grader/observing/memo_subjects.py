@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from grader.model.base import Role
@@ -119,24 +120,19 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
     clause_at = _bounds(lower, figure, _CLAUSE)
     chunk_at = _bounds(lower, figure, _CHUNK)
     clause, chunk = lower[slice(*clause_at)], lower[slice(*chunk_at)]
-    before = lower[: figure.start]
-    metric = _by_unit(figure) or _one(chunk, METRICS) or _last(before[clause_at[0] :], METRICS) or _one(clause, METRICS)
+    said = (lower, clause_at[0], figure.start)
+    metric = _by_unit(figure) or _one(chunk, METRICS) or _last(*said, METRICS) or _one(clause, METRICS)
     if figure.unit == "%" and metric != "trainable" and _PART_OF.search(lower[figure.end :]):
         metric = None
-    model = _one(chunk, _MODELS) or _one(clause, _MODELS) or _last(before, _MODELS)
-    tier = next((name for name in _TIERS if lexicon()[name].search(chunk)), None)
+    model = _one(chunk, _MODELS) or _one(clause, _MODELS) or _last(lower, 0, figure.start, _MODELS)
+    tier = next((name for name in _TIERS if name in _found(chunk)), None)
     foreign = bool({"full_ft", "week2"} & tags_of(clause)) or _FOREIGN.search(clause) is not None
-    doubt = (
-        tier is not None
-        or foreign
-        or _OTHER_RUN.search(clause) is not None
-        or any(lexicon()[name].search(clause) for name in _TIERS)
-    )
+    doubt = tier is not None or foreign or _OTHER_RUN.search(clause) is not None or bool(_found(clause) & set(_TIERS))
     clear = bool(
         metric
         and not doubt
         and (_one(chunk, _MODELS) or _one(clause, _MODELS))
-        and _metric_clear(metric, figure, chunk, before[clause_at[0] :])
+        and _metric_clear(metric, figure, chunk, said)
     )
     clear = clear and _pairs_off(lower, figure)
     return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage))
@@ -159,8 +155,8 @@ def _kind(figure: Figure, lower: str, passage: Passage) -> Kind:
     return "planned" if planned and passage.section in ("next",) else "value"
 
 
-def _metric_clear(metric: str, figure: Figure, chunk: str, before: str) -> bool:
-    return _by_unit(figure) is not None or _one(chunk, METRICS) == metric or _last(before, METRICS) == metric
+def _metric_clear(metric: str, figure: Figure, chunk: str, said: tuple[str, int, int]) -> bool:
+    return _by_unit(figure) is not None or _one(chunk, METRICS) == metric or _last(*said, METRICS) == metric
 
 
 def _pairs_off(lower: str, figure: Figure) -> bool:
@@ -173,6 +169,7 @@ def _by_unit(figure: Figure) -> str | None:
     return {"ms": "latency_ms", "per_second": "throughput"}.get(figure.unit)
 
 
+@lru_cache(maxsize=4096)
 def _run(words: str) -> str | None:
     plain = lexicon()["unweighted"].search(words) is not None
     rest = re.sub(r"unweighted|without (?:class )?weights|ungewichtet|未加权|weighted f1", " ", words)
@@ -180,18 +177,34 @@ def _run(words: str) -> str | None:
     return None if plain == weighted else ("weighted" if weighted else "plain")
 
 
+@lru_cache(maxsize=8192)
+def _found(words: str) -> frozenset[str]:
+    """Which models, metrics and tiers a stretch of words holds."""
+    lower = words.lower()
+    return frozenset(tag for tag in (*METRICS, *_MODELS, *_TIERS) if lexicon()[tag].search(lower))
+
+
 def _one(words: str, names: dict[str, Name]) -> Name | None:
     """The one name that a stretch of words holds; null for none or several."""
-    lower = words.lower()
-    found = {value for tag, value in names.items() if lexicon()[tag].search(lower)}
+    found = {value for tag, value in names.items() if tag in _found(words)}
     if len(found) > 1 and "macro_f1" in found and "zero_f1_classes" in found:
         found.discard("macro_f1")
     return found.pop() if len(found) == 1 else None
 
 
-def _last(words: str, names: dict[str, Name]) -> Name | None:
-    """The name mentioned last."""
-    places = [(match.start(), value) for tag, value in names.items() for match in lexicon()[tag].finditer(words)]
+@lru_cache(maxsize=4096)
+def _places(text: str, tag: str) -> tuple[tuple[int, int], ...]:
+    return tuple(match.span() for match in lexicon()[tag].finditer(text))
+
+
+def _last(text: str, since: int, until: int, names: dict[str, Name]) -> Name | None:
+    """The name mentioned last between two places of a text."""
+    places = [
+        (start, value)
+        for tag, value in names.items()
+        for start, end in _places(text, tag)
+        if since <= start and end <= until
+    ]
     return max(places, key=lambda place: place[0])[1] if places else None
 
 

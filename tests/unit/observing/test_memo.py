@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from grader.model.evidence import Evidence
@@ -244,3 +246,12 @@ def test_every_sample_survives_being_stored() -> None:
     for entry in entries():
         memo = read(evidence_of(entry), outputs(entry["run"]))
         assert Memo.model_validate_json(memo.model_dump_json()) == memo
+
+
+def test_a_memo_made_of_numbers_is_read_in_seconds() -> None:
+    """Not a timed test: before there was a limit on one sentence, this took most of a minute."""
+    text = "## Per-class analysis\n\n" + "\n\n".join("0.5 1.2 33 % " * 100 + f"{number}." for number in range(300))
+    memo = read_memo(cells(text), assignment(), rubric(), outputs("a"))
+    assert memo.truncated
+    assert len(memo.numbers) <= 3000
+    assert max(Counter(item.passage for item in memo.numbers).values()) <= 100
