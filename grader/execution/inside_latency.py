@@ -76,7 +76,7 @@ class Latency:
         self._session.at_cell_end.append(self.flush)
 
     def _patch_magic(self, module: Any) -> None:
-        wrap(module.TimeitTimer, "timeit", self._bracket)
+        wrap(module.Timer, "timeit", self._bracket)
 
     def _patch_reads(self, torch: Any) -> None:
         for name in READS:

@@ -64,3 +64,16 @@ def timed(story):
 )
 def test_passes_between_two_looks_are_timed(story, expected):
     assert timed(story) == expected
+
+
+def test_the_timeit_magic_of_the_installed_ipython_is_watched(monkeypatch):
+    from IPython.core.magics import execution
+
+    read, write = os.pipe()
+    session = Session(write, {})
+    original = execution.Timer.timeit
+    monkeypatch.setattr(execution.Timer, "timeit", original)
+    Latency(session, Fed())._patch_magic(execution)
+    assert execution.Timer.timeit is not original
+    os.close(write)
+    os.close(read)
