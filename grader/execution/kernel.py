@@ -59,7 +59,7 @@ def become_kernel(config: dict[str, Any]) -> None:
     _seed()
     # A hint about Jupyter's own set-up, which isn't the notebook's affair.
     warnings.filterwarnings("ignore", message="IProgress not found")
-    app = _application(config["connection_file"])
+    app = _application(config["connection_file"], boxed="trace_file" not in config)
     _cap_messages(app.session, config["message_bytes"])
     _mark_cells(app, config["trace_fd"])
     _record(app.kernel, config)
@@ -112,9 +112,10 @@ def _seed() -> None:
     numpy.random.seed(0)
 
 
-def _application(connection_file: str) -> Any:
+def _application(connection_file: str, *, boxed: bool) -> Any:
     app: Any = importlib.import_module("ipykernel.kernelapp").IPKernelApp.instance()
-    app.initialize(["-f", connection_file, "--HistoryManager.enabled=False", "--IPKernelApp.parent_handle=0"])
+    alone = ["--IPKernelApp.parent_handle=0"] if boxed else []  # without a box nothing else ends it with its grader
+    app.initialize(["-f", connection_file, "--HistoryManager.enabled=False", *alone])
     return app
 
 

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,29 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     run("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)'])")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grader_that_is_killed_takes_its_kernel_with_it(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    source = f"import os, time\nn = open({str(told)!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)"
+    driver = (
+        "from grader.execution import Job, Stage, open_pool\n"
+        f"cell = {{'cell_type': 'code', 'metadata': {{}}, 'source': {source!r}}}\n"
+        "with open_pool(Stage(), boxed=False) as pool:\n"
+        "    list(pool.map([Job('k', {'cells': [cell], 'metadata': {}})]))\n"
+    )
+    grader = subprocess.Popen([sys.executable, "-c", driver], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert waited(lambda: told.is_file() and told.read_text() != "")
+    grader.kill()
+    grader.wait()
+    assert waited(lambda: not Path(f"/proc/{told.read_text()}").exists())
+
+
+def waited(done: Callable[[], bool], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not done() and time.monotonic() < end:
+        time.sleep(0.1)
+    return done()
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "/etc/x", "a/../../b"])
