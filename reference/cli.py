@@ -195,11 +195,11 @@ def verify(fresh: int, *, from_seed: int, where: Where) -> None:
     tables = where.prepare()
     from reference.training import config, report
 
-    ranges = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+    content = json.loads(path.read_text(encoding="utf-8"))
     faults = [name for name in config.names() if name.startswith("fault-")]
     orders = [(name, seed) for seed in _seeds(fresh, from_seed) for name in MAIN_RUNS]
     results = where.results(orders + [(name, from_seed) for name in faults], tables)
-    lines, holds = report.verification(results, ranges)
+    lines, holds = report.verification(results, content)
     click.echo("\n".join(lines))
     raise SystemExit(0 if holds else 1)
 

@@ -26,7 +26,7 @@ class Fault(Frozen):
 
     role: Literal["encoder", "decoder", "decoder_weighted"]
     "The role that the faulty run pretends to fill."
-    leaves: Literal["accuracy", "macro_f1", "zero_f1_classes"]
+    leaves: Literal["accuracy", "macro_f1", "zero_f1_classes", "early_loss"]
     "The metric that must lie outside that role's recorded range; named before the run."
 
 

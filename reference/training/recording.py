@@ -55,6 +55,7 @@ def expected(results: dict[str, list[Result]], scale: str, *, made_by: str) -> d
             "configs": {role: runs[0]["config"] for role, runs in roles.items()},
         },
         "metrics": {role: quality(runs) for role, runs in roles.items()},
+        "training": {role: {"early_loss": _spread(runs, early_loss)} for role, runs in roles.items()},
         "tiers": {role: _tiers(runs) for role, runs in roles.items()},
         "parameters": {role: runs[0]["parameters"] for role, runs in roles.items()},
         "latency": _latency(roles),
@@ -76,13 +77,20 @@ def quality(runs: list[Result]) -> dict[str, Any]:
     }
 
 
-def outside(result: Result, metrics: dict[str, Any]) -> list[str]:
-    """The headline metrics of one run that lie outside their recorded range."""
+def outside(result: Result, content: dict[str, Any], role: str) -> list[str]:
+    """What of one run lies outside the ranges that were recorded for `role`."""
+    ranges = content["metrics"][role] | content["training"][role]
+    values = result["quality"] | {"early_loss": early_loss(result)}
     return [
         name
-        for name, found in metrics.items()
-        if found["low"] is not None and not found["low"] <= result["quality"][name] <= found["high"]
+        for name, found in ranges.items()
+        if found["low"] is not None and not found["low"] <= values[name] <= found["high"]
     ]
+
+
+def early_loss(run: Result) -> float:
+    """Mean training loss up to the first entry of the log: where class weights show most clearly."""
+    return next(float(entry["loss"]) for entry in run["log"] if "loss" in entry)
 
 
 def _tiers(runs: list[Result]) -> dict[str, Any]:

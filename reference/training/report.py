@@ -33,13 +33,13 @@ def _row(name: str, result: Result) -> str:
     )
 
 
-def verification(results: dict[str, list[Result]], ranges: dict[str, Any]) -> tuple[list[str], bool]:
+def verification(results: dict[str, list[Result]], content: dict[str, Any]) -> tuple[list[str], bool]:
     """Lines, and whether at most one metric of the fresh runs is outside and every planted fault shows."""
     lines, strays, shown = [], 0, True
     for name, runs in results.items():
         for run in runs:
             fault = run["config"]["fault"]
-            out = recording.outside(run, ranges[fault["role"] if fault else recording.ROLES[name]])
+            out = recording.outside(run, content, fault["role"] if fault else recording.ROLES[name])
             lines.append(
                 f"{name}, seed {run['seed']}: outside: {', '.join(out) or 'nothing'}"
                 + (f"; must leave: {fault['leaves']}" if fault else "")

@@ -122,6 +122,7 @@ def run_of(name: str, seed: int, accuracy: float, *, fault: dict | None = None) 
         "device": "cpu",
         "commit": None,
         "checkpoint": "rev",
+        "log": [{"step": 25, "loss": "3.5"}, {"step": 50, "loss": "2.0"}, {"eval_loss": 9}],
         "data": {"sha256": "0"},
         "parameters": {"trainable": 1, "all": 2},
         "training_seconds": 2.0,
@@ -142,12 +143,13 @@ def test_recorded_ranges_have_the_form_that_the_grader_reads():
     assert content["latency"]["ratio"] == {"low": 2, "high": 2, "mean": 2, "n": 3}
     assert content["recorded"]["seeds"] == {role: [1, 2, 3] for role in content["metrics"]}
     assert content["recorded"]["checkpoints"]["decoder"] == "rev"
+    assert content["training"]["decoder"]["early_loss"]["mean"] == 3.5
     assert list(content["tiers"]["encoder"]) == ["rare"]
     json.dumps(content)
 
 
 def test_verification_wants_every_fault_outside_and_fresh_runs_inside():
-    ranges = recording.expected(runs(0.5, 0.52, 0.51), "standin", made_by="a test")["metrics"]
+    ranges = recording.expected(runs(0.5, 0.52, 0.51), "standin", made_by="a test")
     fault = {"role": "decoder", "leaves": "accuracy"}
     fresh = runs(0.51)
     shown = fresh | {"fault-x": [run_of("fault-x", 9, 0.1, fault=fault)]}
