@@ -1,7 +1,8 @@
 """Planning figures: how long do notebooks take, does the model predict real runs, how many workers for 10,000 submissions.
 
-    python -m tests.benchmarks.planning             measure all (about ten minutes), then predict; writes results/planning.json
-    python -m tests.benchmarks.planning --predict   predict from the measurements kept there
+    python -m tests.benchmarks.planning               measure all (about ten minutes), then predict; writes results/planning.json
+    python -m tests.benchmarks.planning --only PART   measure one part anew: class_30, class_200 or homework
+    python -m tests.benchmarks.planning --predict     predict from the measurements kept there
 
 Measured are: the golden homework notebooks of week 3 in dry runs, one at a time; cheap notebooks (most of them short, some long,
 some failing) of which 30 and 200 run on this machine; and the 30 again on a cluster of three workers, one of which is killed in
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import random
 import shutil
@@ -135,17 +137,17 @@ def homework() -> dict[str, Any]:
     return {"start": round(start, 1), "services": services, "notebooks": rows}
 
 
-def measure() -> dict[str, Any]:
-    thirty, runs = local(30)
-    told: dict[str, Any] = {"machine": f"{platform.machine()}, 2 cores, others at work on it", "local_30": thirty}
-    print("30 here", thirty["wall"], flush=True)
-    told["cluster_30"] = cluster(30, runs)
-    print("30 on a cluster", told["cluster_30"], flush=True)
-    told["local_200"], _ = local(200)
-    print("200 here", told["local_200"]["wall"], flush=True)
-    told["homework"] = homework()
-    print("homework", told["homework"], flush=True)
-    return told
+PARTS = ("class_30", "class_200", "homework")
+
+
+def measure(part: str) -> dict[str, Any]:
+    """One part of what is kept."""
+    if part == "class_30":
+        thirty, runs = local(30)
+        return {"local_30": thirty, "cluster_30": cluster(30, runs)}
+    if part == "class_200":
+        return {"local_200": local(200)[0]}
+    return {"homework": homework()}
 
 
 def checked(told: dict[str, Any]) -> list[dict[str, Any]]:
@@ -202,20 +204,34 @@ def machines(told: dict[str, Any]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Planning figures.")
     parser.add_argument("--predict", action="store_true", help="From what is kept; measure nothing.")
+    parser.add_argument("--only", choices=PARTS, help="Measure one part anew.")
     parser.add_argument("--students", type=int, default=10_000)
+    parser.add_argument("--kept", type=Path, default=KEPT)
     options = parser.parse_args()
-    if options.predict:
-        told = json.loads(KEPT.read_text("utf-8"))
-    else:
-        told = measure()
-        KEPT.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
-    told["check"] = checked(told)
-    told["plan"], told["machines"] = planned(told, options.students), machines(told)
-    KEPT.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    for part in () if options.predict else (options.only,) if options.only else PARTS:
+        found = measure(part)
+        _keep(options.kept, {"machine": f"{platform.machine()}, {os.cpu_count()} cores", **found})
+        print(part, "measured", flush=True)
+    told = _read(options.kept)
+    if {"local_30", "local_200", "cluster_30", "homework"} <= set(told):
+        told = _keep(
+            options.kept, {"check": checked(told), "plan": planned(told, options.students), "machines": machines(told)}
+        )
     for title in ("check", "plan", "machines"):
         print(title)
-        for row in told[title]:
+        for row in told.get(title, ()):
             print("  ", row)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
+
+
+def _keep(path: Path, more: dict[str, Any]) -> dict[str, Any]:
+    told = {**_read(path), **more}
+    path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    return told
 
 
 if __name__ == "__main__":
