@@ -35,6 +35,10 @@ def _machine(told: dict[str, Any]) -> Iterator[str]:
         f"{facts['system']}, Python {facts['python']}, {'as root' if facts['root'] else 'as an ordinary user'}; {libraries}; one "
         f"thread per process. Load of other work when it began: **{facts['load_before']}** on {facts['cores']} cores."
     )
+    if facts["load_before"] > facts["cores"]:
+        yield (
+            "\n**The machine was not quiet**: seconds are far too long and processor seconds somewhat too high; measure again before quoting them."
+        )
 
 
 def _peers(found: dict[str, Any]) -> Iterator[str]:

@@ -74,7 +74,7 @@ class SmallClass:
             notebook = {"cells": [*code, memo], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
             (self.submissions / f"{name}.ipynb").write_text(json.dumps(notebook))
         for number in range(5):  # enough people that several processes judge them
-            (self.submissions / f"none{number}.pdf").write_bytes(b"%PDF-1.4 no notebook")
+            (self.submissions / f"none{number}.ipynb").write_bytes(b"{ no notebook")
 
     def start(self, out: Path) -> subprocess.Popen[bytes]:
         """Begin to grade, in a session of its own."""
@@ -111,12 +111,24 @@ def _evidence(out: Path) -> dict[str, tuple[int, int]]:
 
 
 def _family(pid: int) -> list[int]:
-    lines = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout.splitlines()
-    parents = {int(line.split()[0]): int(line.split()[1]) for line in lines[1:]}
+    """Processes of the grader's own below it; whoever kills a student's kernel ends that notebook, which is another matter."""
+    lines = subprocess.run(
+        ["ps", "-eo", "pid,ppid,comm"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    rows = [line.split(None, 2) for line in lines[1:]]
+    parents = {int(one): int(other) for one, other, name in rows if name != "bwrap" and _outside(int(one))}
     found = [pid]
     for one in found:
         found.extend(child for child, parent in parents.items() if parent == one)
     return found[1:]
+
+
+def _outside(pid: int) -> bool:
+    """Whether it runs in no box."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() == Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return False
 
 
 def kill_at_random(count: int, seed: int, folder: Path) -> Report:
@@ -151,8 +163,10 @@ def _round(
         if process.returncode != -signal.SIGKILL and b"->" not in told:
             report.unhelpful.append(told.decode()[-500:])
             break
-    if not (out / "results.json").exists() or outcome(out) != wanted:
-        report.different.append(out.name)
+    ended = outcome(out) if (out / "results.json").exists() else []
+    if ended != wanted:
+        told = [(row["participant"]["id"], row["execution"]) for row in ended if row not in wanted]
+        report.different.append(f"{out.name}: {told}")
 
 
 def _kill(process: subprocess.Popen[bytes], report: Report, chance: random.Random, lasts: float) -> None:
