@@ -224,3 +224,22 @@ def test_timing_warms_up_repeats_and_times_the_merged_adapter_too():
     assert model.calls == 2 + 3 * 4
     assert set(found) == {"batch", "repeats", "device", "unmerged", "merged"}
     assert found["unmerged"]["examples_per_second"] > 0
+
+
+def test_the_recorded_ranges_belong_to_the_stage_that_is_committed():
+    stage = EXPECTED.parents[1] / "assignments" / "week3" / "stage"
+    recorded = json.loads((EXPECTED / "standin.json").read_text())["recorded"]
+    assert recorded["data"]["sha256"] == tables.load(stage / "data").digest
+    heads = {path.parents[1].name: path.read_text() for path in stage.glob("hub/*/refs/main")}
+    for role, run in recorded["configs"].items():
+        assert recorded["checkpoints"][role] == heads[f"models--{run['model'].replace('/', '--')}"]
+        now = config.load(run["name"], "standin").model_dump(mode="json")
+        assert run == now
+    assert all(len(seeds) >= 5 for seeds in recorded["seeds"].values())
+
+
+def test_weights_lift_the_decoder_above_itself_and_the_decoder_stands_above_the_encoder():
+    metrics = json.loads((EXPECTED / "standin.json").read_text())["metrics"]
+    encoder, decoder, weighted = (metrics[role]["macro_f1"]["mean"] for role in metrics)
+    assert encoder < decoder < weighted
+    assert metrics["decoder"]["zero_f1_classes"]["mean"] > metrics["decoder_weighted"]["zero_f1_classes"]["mean"] > 10
