@@ -154,7 +154,7 @@ def _outside(
         staff=f"Outside the reference range at scale `{case.scale}`: {_compared(outside, known)}. Caps nothing.",
         source="recorded",
         citations=_cited(outside),
-        flags=(Flag(kind="unusual_result", why=why, blocking=False),),
+        flags=(Flag(kind="unusual_result", why=why),),
     )
     return answer.model_copy(update={"values": _values(outside)})
 

@@ -59,8 +59,20 @@ def install(session: Session) -> None:
     """Provide modules, commands and magics."""
     sys.meta_path.insert(0, StandIns(session))
     os.environ.update(QUIET)
+    session.hooks.when("tqdm.notebook", session.guard(lambda module: _text_bars(session, module)))
     session.guard(_commands)(session)
     session.guard(_magics)(session)
+
+
+def _text_bars(session: Session, notebook: Any) -> None:
+    """`tqdm.notebook` draws with ipywidgets and raises without them: the same bar as text."""
+    if getattr(notebook, "IProgress", None) is not None:
+        return
+    from tqdm.std import tqdm, trange
+
+    notebook.tqdm = notebook.tqdm_notebook = tqdm
+    notebook.trange = notebook.tnrange = trange
+    session.compat("tqdm.notebook", "no widgets: bars as text")
 
 
 class Anything:

@@ -1,4 +1,6 @@
-"""Which assignment notebooks are of, where a course has several: what their metadata says, else whose starter they grew from."""
+"""Which assignment notebooks are of, where a course has several: what their metadata says, else whose starter they grew from, else
+whose model they name.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,11 @@ def hint_of(course: Course, notebooks: Iterable[Notebook]) -> str | None:
     """What most of them are of; null where none says."""
     known = course.slugs()
     starters = _starters(course, known) if len(known) > 1 else {}
+    models = _models(course, known) if len(known) > 1 else {}
     votes = Counter(
-        slug for notebook in notebooks if (slug := _named(notebook, known) or _grown_from(notebook, starters))
+        slug
+        for notebook in notebooks
+        if (slug := _named(notebook, known) or _grown_from(notebook, starters) or _names_model(notebook, models))
     )
     best = votes.most_common(2)
     return best[0][0] if best and (len(best) == 1 or best[0][1] > best[1][1]) else None
@@ -70,11 +75,30 @@ def _grown_from(notebook: Notebook, starters: Mapping[str, frozenset[str]]) -> s
     return shares[0][1]
 
 
-def _lines(notebook: Notebook | None) -> frozenset[str]:
+def _models(course: Course, known: list[str]) -> dict[str, frozenset[str]]:
+    """Checkpoints that one assignment uses and no other does."""
+    used = {slug: {facts.checkpoint for facts in course.load(slug).models.values()} for slug in known}
+    return {
+        slug: frozenset(mine.difference(*(others for other, others in used.items() if other != slug)))
+        for slug, mine in used.items()
+    }
+
+
+def _names_model(notebook: Notebook, models: Mapping[str, frozenset[str]]) -> str | None:
+    text = _text(notebook)
+    found = [slug for slug, names in models.items() if any(name.rpartition("/")[2] in text for name in names)]
+    return found[0] if len(found) == 1 else None
+
+
+def _text(notebook: Notebook | None) -> str:
     cells = (notebook or {}).get("cells")
     texts = [cell.get("source", "") for cell in cells if isinstance(cell, Mapping)] if isinstance(cells, list) else []
-    whole = "\n".join(text if isinstance(text, str) else "".join(map(str, text)) for text in texts)
-    return frozenset("".join(line.split()) for line in whole.splitlines() if len(line.strip()) >= TELLING)
+    return "\n".join(text if isinstance(text, str) else "".join(map(str, text)) for text in texts)
+
+
+def _lines(notebook: Notebook | None) -> frozenset[str]:
+    lines = _text(notebook).splitlines()
+    return frozenset("".join(line.split()) for line in lines if len(line.strip()) >= TELLING)
 
 
 def _read(path: Path) -> Notebook | None:

@@ -48,9 +48,9 @@ def test_the_weighted_run_has_its_own_range() -> None:
     assert answer(cell).values == {"accuracy": 0.615}
 
 
-def test_an_unusual_result_costs_nothing_is_flagged_for_information_and_names_both_figures() -> None:
+def test_an_unusual_result_costs_nothing_is_flagged_for_a_person_and_names_both_figures() -> None:
     found = answer(code("show()", "Decoder accuracy: 0.412"))
-    assert [(flag.kind, flag.blocking) for flag in found.flags] == [("unusual_result", False)]
+    assert [(flag.kind, flag.blocking) for flag in found.flags] == [("unusual_result", True)]
     assert "0.412" in found.student_text
     assert "0.58 to 0.62" in found.student_text
     assert found.citations[0].quote == "Decoder accuracy: 0.412"

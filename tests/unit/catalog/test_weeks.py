@@ -80,6 +80,14 @@ def test_of_a_notebook_that_is_nobodys_the_assignments_are_listed(metadata: obje
         COURSE.choose(None, None)
 
 
+def test_a_notebook_from_scratch_is_known_by_a_model_that_only_one_assignment_has() -> None:
+    def naming(model: str) -> dict[str, object]:
+        return {"cells": [{"cell_type": "code", "source": f'AutoModel.from_pretrained("{model}")'}], "metadata": {}}
+
+    assert hint_of(COURSE, [naming("Qwen/Qwen2.5-0.5B")]) == "week3"
+    assert hint_of(COURSE, [naming("answerdotai/ModernBERT-base")]) is None  # all three have it
+
+
 def test_a_class_is_what_most_of_its_notebooks_are(tmp_path: Path) -> None:
     for number, slug in enumerate(("week2", "week2", "week3")):
         (tmp_path / f"s{number}.ipynb").write_text(json.dumps({**notebook(slug), "metadata": {}}))

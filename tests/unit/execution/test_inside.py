@@ -151,6 +151,11 @@ import wandb
 wandb.init(project="x").log({"a": 1})
 import evaluate
 out_accuracy = evaluate.load("accuracy").compute(predictions=[1, 2], references=[1, 1])["accuracy"]
+import tqdm as bars
+from tqdm.notebook import tqdm, trange
+out_bars = sum(tqdm(range(4))) + sum(trange(3)) + sum(bars.tqdm_notebook(range(2)))
+import pandas as pd, requests, seaborn as sns
+out_table = pd.DataFrame({"a": [1]}).to_markdown(index=False).splitlines()[0]
 import torch
 assert torch.cuda.is_available()
 out_gpu = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(), torch.cuda.get_device_properties(0).name
@@ -307,6 +312,7 @@ def test_colab_habits_run_unharmed_and_gaps_are_named(warm):
     ]
     values = result["values"]
     assert (values["out_device"], values["out_ms"], values["out_accuracy"]) == ("cpu", True, 0.5)
+    assert (values["out_bars"], values["out_table"]) == (10, "|   a |")
     assert values["out_gpu"] == ["Tesla T4", [7, 5], "Tesla T4"]
     assert values["out_data"] == ["labels.json", "test.parquet", "train.parquet", "validation.parquet"]
     assert values["out_splits"] == ["test", "train", "validation"]
