@@ -62,8 +62,10 @@ def your_line(items: Iterable[Observation]) -> str:
 
 
 def finished(case: Case) -> bool:
-    """The dry run came to the notebook's end without an error."""
-    return case.evidence.execution.status == "ok" and not case.evidence.execution.errors
+    """The dry run came to the notebook's end without an error, and nothing of what was seen is missing: absence means something."""
+    execution = case.evidence.execution
+    stumbled = execution.trace_truncated or any(record.get("t") == "recorder_error" for record in case.evidence.trace)
+    return execution.status == "ok" and not execution.errors and not stumbled
 
 
 def ran(case: Case) -> bool:

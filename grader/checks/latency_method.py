@@ -30,13 +30,15 @@ def latency_method(case: Case, options: Options) -> Finding:
     A GPU works on after the call returns: without waiting for it the clock shows only how fast work is handed over.
     """
     roles = tuple(case.assignment.models)
+    both_shown = _shown_for(case) >= set(roles)
     for source in ("dry_run", "source"):
         found = {role: _best(case.seen.of(LatencyMeasured, model=role, source=source)) for role in roles}
         timed = {role: item for role, item in found.items() if item is not None}
-        if timed and (len(timed) == len(roles) or (source == "dry_run" and finished(case))):
+        absent = source == "dry_run" and finished(case) and not both_shown
+        if timed and (len(timed) == len(roles) or absent):
             return _judge(case, options, roles, timed, source)
     shared = [item for item in case.seen.of(LatencyMeasured) if item.model is None]
-    if shared and (best := _best(tuple(shared))) is not None and _shown_for(case) >= set(roles):
+    if shared and (best := _best(tuple(shared))) is not None and both_shown:
         return _judge(case, options, roles, dict.fromkeys(roles, best), best.source)
     return not_assessed(
         f"We could not see how you took the time of both models. {FIX}",

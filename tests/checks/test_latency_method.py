@@ -34,6 +34,9 @@ E, D = "encoder", "decoder"
         ([timed(E, size=1), timed(D)], "partial"),
         ([timed(E, size=1), timed(D, size=1)], "failed"),
         ([timed(D)], "failed"),
+        ([timed(D), printed(D)], "failed"),
+        ([timed(D), printed(E), printed(D)], "not_assessed"),
+        ([timed(D), printed(E), printed(D), timed(E, where=CODE), timed(D, where=CODE)], "passed"),
         ([timed(E, where=CODE), timed(D, where=CODE)], "passed"),
         ([timed(E, where=CODE, before=0, repeats=None), timed(D, where=CODE)], "passed"),
         ([timed(E, where=CODE, before=0, repeats=1), timed(D, where=CODE)], "partial"),
@@ -58,3 +61,8 @@ def test_the_verdict_follows_what_lies_between_two_looks_at_the_clock(items, ver
 
 def test_one_model_of_a_run_that_broke_off_is_not_held_against_anyone():
     assert latency_method(observed(timed(E), model=None, broken=True), Options()).verdict == "not_assessed"
+
+
+def test_where_the_recorder_stumbled_absence_means_nothing():
+    stumbled = {"t": "recorder_error", "where": "look", "error": "KeyError: 1"}
+    assert latency_method(observed(timed(D), model=None, trace=(stumbled,)), Options()).verdict == "not_assessed"
