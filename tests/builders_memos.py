@@ -55,6 +55,11 @@ def entries() -> list[dict[str, Any]]:
     return list(json.loads((HERE / "marks.json").read_text(encoding="utf-8")))
 
 
+def fresh_entries() -> list[dict[str, Any]]:
+    """Memos that were never opened while the reader was written: for measuring only."""
+    return list(json.loads((HERE / "marks_fresh.json").read_text(encoding="utf-8")))
+
+
 def text_of(entry: dict[str, Any]) -> str:
     path = HERE / f"{entry['memo']}.md"
     return (path if path.exists() else path.with_suffix(".html")).read_text(encoding="utf-8")

@@ -4,8 +4,8 @@
 
 Per section: mean absolute difference and quadratic weighted kappa of the suggestion's middle, of a ridge regression on seven surface
 features and of the median (both leave-one-out over all memos), of a second marker; and how often a mark lies in the suggested range.
-Groups: the 24 memos of one writer against the marks of a second marker, and the 16 in other voices, opened and held out, against marks
-given before the reader was run on them. The last table is tests/benchmarks/results/memo_agreement.json.
+Groups: the 24 memos of one writer; the 16 in other voices, opened and held out; 12 fresh ones that nobody opened while the reader was
+written. All against marks by somebody other than their writer, who had seen no suggestion. The last table is tests/benchmarks/results/memo_agreement.json.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from grader.model.finding import Findings
 from grader.model.scorecard import Suggestion
 from grader.observing.memo import read_memo
 from grader.scoring.suggest import suggest
-from tests.builders_memos import HERE, assignment, entries, evidence_of, outputs, rubric, text_of
+from tests.builders_memos import HERE, assignment, entries, evidence_of, fresh_entries, outputs, rubric, text_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).parent / "results" / "memo_agreement.json"
@@ -96,10 +96,13 @@ def measure(chosen: list[dict[str, Any]]) -> dict[str, Any]:
     mine = {entry["memo"]: suggested(entry) for entry in chosen}
     marks = {entry["memo"]: second.get(entry["memo"], entry["marks"]) for entry in chosen}
     names = list(marks)
+    fresh = {entry["memo"] for entry in fresh_entries()}
+    plain = [entry for entry in chosen if not entry.get("voice") and entry["memo"] not in fresh]
     groups = {
-        "one writer, second marker": [entry["memo"] for entry in chosen if entry["memo"] in second],
+        "one writer": [entry["memo"] for entry in plain],
         "other voices, opened": [item["memo"] for item in chosen if item.get("voice") and not item["held_out"]],
         "other voices, held out": [item["memo"] for item in chosen if item.get("voice") and item["held_out"]],
+        "fresh": [entry["memo"] for entry in chosen if entry["memo"] in fresh],
     }
     table = np.array([features(entry) for entry in chosen])
     result: dict[str, Any] = {group: {"memos": len(found)} for group, found in groups.items() if found}
@@ -118,13 +121,12 @@ def measure(chosen: list[dict[str, Any]]) -> dict[str, Any]:
                 "constant": against(constant[at], given[at]),
             }
     first = {entry["memo"]: entry["marks"] for entry in chosen}
-    for section in SECTIONS:
-        both = [
-            (section_sum(first[name], section), section_sum(second[name], section))
-            for name in groups["one writer, second marker"]
-        ]
-        pair = np.array(both)
-        result["one writer, second marker"][section]["first marker"] = against(pair[:, 0], pair[:, 1])
+    for group in result:
+        for section in SECTIONS if group != "fresh" else ():
+            pair = np.array(
+                [(section_sum(first[name], section), section_sum(second[name], section)) for name in groups[group]]
+            )
+            result[group][section]["first marker"] = against(pair[:, 0], pair[:, 1])
     return result
 
 
@@ -163,7 +165,11 @@ def main() -> None:
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    chosen = [item for item in entries() if not (options.without_held_out and item.get("voice") and item["held_out"])]
+    chosen = [
+        item
+        for item in (*entries(), *(() if options.without_held_out else fresh_entries()))
+        if not (options.without_held_out and item["held_out"] and item.get("voice"))
+    ]
     result = {"commit": commit(), "groups": measure(chosen)}
     for group, table in result["groups"].items():
         print(f"{group} ({table['memos']})")
