@@ -18,6 +18,8 @@ SEVERAL = 3
 """So many sentences on a second section make a paragraph one on both."""
 CLEARLY = 3
 """So many times as many sentences on another section as on its own make a heading the wrong one."""
+PART = 2
+"""So many sentences under another section's heading make a part of their own."""
 MIN_WORDS = 4
 """Fewer words of the student's under a heading leave the part empty, unless there are numbers."""
 
@@ -29,19 +31,22 @@ def parts_of(placed: Iterable[Placed], passages: tuple[Passage, ...], rubric: Ru
         if item.line.kind == "heading":
             for section in item.shared:
                 headings.setdefault(section, item)
-    return tuple(_part(section.id, headings.get(section.id), passages) for section in rubric.sections)
+    headed = frozenset(section for section, item in headings.items() if item.shared == (section,))
+    return tuple(_part(section.id, headings.get(section.id), passages, headed) for section in rubric.sections)
 
 
-def _part(section: str, heading: Placed | None, passages: tuple[Passage, ...]) -> MemoPart:
+def _part(
+    section: str, heading: Placed | None, passages: tuple[Passage, ...], headed: frozenset[str] = frozenset()
+) -> MemoPart:
     mine = [item for item in passages if item.section == section and item.kind != "heading"]
     others = tuple(name for name in heading.shared if name != section) if heading else ()
     if heading is not None and not others:
         if _written(mine):
             return MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell)
-        elsewhere = _by_content(section, passages)
+        elsewhere = _by_content(section, passages, headed)
         found = MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell, empty=True)
         return found if elsewhere is None else MemoPart(id=section, found="content", apart=False, cell=elsewhere.cell)
-    content = (mine[0] if mine and heading is not None else None) or _by_content(section, passages)
+    content = (mine[0] if mine and heading is not None else None) or _by_content(section, passages, headed)
     if content is None:
         return MemoPart(id=section, found="none")
     apart = _stands_alone(section, passages)
@@ -94,11 +99,14 @@ def _written(passages: list[Passage]) -> bool:
     return len(text.split()) >= MIN_WORDS or _DIGITS.search(text) is not None or len(text) >= 12
 
 
-def _by_content(section: str, passages: tuple[Passage, ...]) -> Passage | None:
+def _by_content(section: str, passages: tuple[Passage, ...], headed: frozenset[str]) -> Passage | None:
+    """The first sentence on it. Under another section's own heading one sentence is a mention; a part has some more."""
     asks = _CONTENT.get(section)
     if asks is None:
         return None
-    return next((item for item in passages if item.kind != "heading" and item.memo and asks(item)), None)
+    found = [item for item in passages if item.kind != "heading" and item.memo and asks(item)]
+    free = [item for item in found if item.section not in headed - {section}]
+    return free[0] if free else found[0] if len(found) >= PART else None
 
 
 def _stands_alone(section: str, passages: tuple[Passage, ...]) -> bool:
@@ -155,7 +163,9 @@ def _deployment(item: Passage) -> bool:
 
 
 def _next(item: Passage) -> bool:
-    rule = {"threshold", "both_sides"} <= item.tags and not {"recommend", "situation"} & item.tags
+    if {"recommend", "situation"} & item.tags:
+        return False
+    rule = {"threshold", "both_sides"} <= item.tags
     return (
         "bottleneck" in item.tags
         or rule

@@ -10,6 +10,8 @@ from grader.scoring.suggest_reading import Reading
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
 LATE = 0.7
 """Without a heading, a plan is looked for in the last part of the memo."""
+HEADED = 3
+"""So many parts under headings of their own show how the memo is built."""
 _DIGIT = re.compile(r"\d")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -26,6 +28,8 @@ def _home(reading: Reading) -> list[int]:
     mine = [index for index, item in reading.written() if item.section == "next"]
     if mine:
         return mine
+    if _left_out(reading):
+        return []
     places = [index for index, _ in reading.written()]
     late = set(places[int(len(places) * LATE) :])
     planned = [
@@ -41,6 +45,13 @@ def _home(reading: Reading) -> list[int]:
         if reading.memo.passages[place].section is None
     ]
     return reading.around([*named, *planned], 2)
+
+
+def _left_out(reading: Reading) -> bool:
+    """Most parts have headings of their own and none is this one's: what stands under them is theirs, and is paid there."""
+    parts = {part.id: part for part in reading.memo.parts}
+    headed = [part for part in parts.values() if part.found == "heading" and not part.empty]
+    return "next" in parts and parts["next"].found == "none" and len(headed) >= HEADED
 
 
 def _plans(tags: frozenset[str]) -> bool:
