@@ -38,12 +38,18 @@ def practice_models(case: Case) -> bool:
 
 def practice_count(case: Case, item: Trainable) -> bool:
     """A printed count is of the practice models: of far too small a model, or what the dry run's stand-in trains."""
-    roles = [item.model] if item.model else list(case.assignment.models)
-    sizes = [true_size(case, role) for role in roles]
-    if item.total and sizes and all(size and item.total < PRACTICE * size for size in sizes):
+    small = {other.count for other in case.seen.of(Trainable, source="recorded") if _of_small_model(case, other)}
+    if _of_small_model(case, item) or item.count in small:
         return True
+    roles = [item.model] if item.model else list(case.assignment.models)
     runs = [run for role in roles for run in case.seen.of(Trainable, model=role, source="dry_run") if run.names]
     return item.count is not None and any(item.count == sum(prod(shape) for _, shape in run.names) for run in runs)
+
+
+def _of_small_model(case: Case, item: Trainable) -> bool:
+    roles = [item.model] if item.model else list(case.assignment.models)
+    sizes = [true_size(case, role) for role in roles]
+    return bool(item.total and sizes and all(size and item.total < PRACTICE * size for size in sizes))
 
 
 def true_size(case: Case, role: Role) -> int | None:

@@ -79,7 +79,7 @@ def grade(request: Request, materials: Materials, settings: Settings, progress: 
         )
         if settings.mode == "full":
             write_reruns(workspace, materials, attempts, scale)
-        write_outputs(workspace, materials, batch, graded, scale=scale, jobs=settings.jobs)
+        graded = write_outputs(workspace, materials, batch, graded, scale=scale, jobs=settings.jobs)
         write_run(
             workspace,
             materials,

@@ -36,8 +36,11 @@ from grader.workspace import Workspace
 
 def write_outputs(
     workspace: Workspace, materials: Materials, batch: Batch, graded: Sequence[Graded], *, scale: str, jobs: int = 1
-) -> None:
-    """Write everything; pages first, results.json last, so that it never names a page that isn't there."""
+) -> list[Graded]:
+    """Write everything; pages first, results.json last, so that it never names a page that isn't there.
+
+    Returns everybody's result together with their attempts, as results.json has it.
+    """
     graded = [with_attempts(workspace, item) for item in graded]
     pages = student_pages(materials, graded, scale=scale, jobs=jobs, preview=True)
     for who, made in pages.items():
@@ -55,6 +58,7 @@ def write_outputs(
         workspace, gradebook_of(materials, batch, graded, pages, preview=True), workspace.worksheet(), columns
     )
     workspace.write_json("results.json", results_json(graded))
+    return graded
 
 
 def student_pages(

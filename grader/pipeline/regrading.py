@@ -84,7 +84,7 @@ def regrade(  # noqa: PLR0913  (options of one command)
             if (change := _change(item, before.get(item.submission.participant.id))) is not None
         ]
         if apply:
-            write_outputs(workspace, materials, batch, graded, scale=in_force, jobs=jobs)
+            graded = write_outputs(workspace, materials, batch, graded, scale=in_force, jobs=jobs)
             history = [
                 *info.get("regrades", []),
                 {"at": datetime.now(UTC).isoformat(timespec="seconds"), "because": because},
