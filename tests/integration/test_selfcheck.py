@@ -168,7 +168,7 @@ def test_modules_beside_the_notebook_are_named_so_that_they_get_handed_in(bundle
     (bundle / "helpers.py").write_text("x = 1")
     (bundle / "other.py").write_text("x = 1")
     for command in (("check", "--static"), ("export",)):
-        said = run(*command, bundle / "with.ipynb").stdout
+        said = run(*command, "--assignment", "week3", bundle / "with.ipynb").stdout
         assert "helpers.py" in said and "hand it in" in said
         assert "other.py" not in said and "preflight.py" not in said
 
@@ -219,7 +219,7 @@ def test_export_in_a_course_names_the_parts_of_the_memo_that_are_missing(bundle:
     ]
     notebook = bundle / "half.ipynb"
     notebook.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    missing = json.loads(run("export", notebook, "--json").stdout)["missing"]
+    missing = json.loads(run("export", notebook, "--assignment", "week3", "--json").stdout)["missing"]
     assert any("parts of the memo" in sentence for sentence in missing)
 
 
