@@ -32,6 +32,8 @@ ALIKE = {"memo": 0.35, "code": 0.7, "shape": 0.7, "figures": 0.6, "weights": 0.0
 """From this share of the smaller one on, a pair is shown."""
 SHOWN = 60
 ASPECTS = ("memo", "code", "shape", "figures", "weights")
+HASHED = ("memo", "code", "shape")
+"""Kept as numbers of eight bytes; the others as they are."""
 KEPT = "likeness.json"
 FIGURES_NAMED = 4
 
@@ -63,7 +65,7 @@ def earlier_pairs(
 
 def _packed(item: Likeness, name: str) -> object:
     values = sorted(getattr(item, name))
-    return values if name == "figures" else b64encode(b"".join(one.to_bytes(8) for one in values)).decode()
+    return values if name not in HASHED else b64encode(b"".join(one.to_bytes(8) for one in values)).decode()
 
 
 def _kept(path: Path) -> dict[str, Likeness]:

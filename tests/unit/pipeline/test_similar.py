@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from grader.model.evidence import Evidence, SavedFile
@@ -11,7 +12,8 @@ from grader.model.likeness import Likeness
 from grader.model.observation import Number, Observations
 from grader.observing.likeness import likeness_of
 from grader.observing.memo import read_memo
-from grader.pipeline.similar import similar_pairs
+from grader.pipeline.similar import KEPT, _kept, keep_likeness, similar_pairs
+from grader.workspace import Workspace
 from tests.builders_memos import assignment, entries, rubric, text_of
 
 ENTRIES = {entry["memo"]: entry for entry in entries()}
@@ -93,3 +95,15 @@ def test_the_same_file_of_weights_is_found_and_that_of_the_course_is_not() -> No
     (pair,) = similar_pairs({"1": copied, "2": copied, "3": Likeness()})
     assert (pair.participants, pair.why) == (("1", "2"), "a file of weights that is the same to the last bit")
     assert similar_pairs({str(number): copied for number in range(6)}) == ()
+
+
+def test_all_that_makes_submissions_alike_is_kept_for_later_terms_and_comes_back(tmp_path: Path) -> None:
+    before = Likeness(
+        memo=frozenset({1, 2**64 - 1}),
+        code=frozenset({7}),
+        figures=frozenset({"0.4711"}),
+        weights=frozenset({"ab" * 32}),
+    )
+    with Workspace(tmp_path / "term") as workspace:
+        keep_likeness(workspace, {"24": before, "25": Likeness()})
+    assert _kept(tmp_path / "term" / KEPT) == {"24": before, "25": Likeness()}
