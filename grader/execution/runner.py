@@ -62,6 +62,13 @@ class Client(AsyncKernelClient):
         """Whether the kernel's process runs."""
         return self.place.poll() is None
 
+    def stop(self) -> None:
+        """Close the two channels in use. `stop_channels` would first connect the others, to where a student may have put links."""
+        for channel in (self._shell_channel, self._iopub_channel):
+            if channel is not None:
+                channel.stop()
+        self.context.destroy(linger=0)
+
 
 @dataclass
 class Story:
@@ -118,8 +125,7 @@ async def _perform(capture: Capture, story: Story, place: Place, cells: Sequence
     finally:
         story.exit_status = place.poll()
         watcher.cancel()
-        client.stop_channels()
-        client.context.destroy(linger=0)
+        client.stop()
         place.trace.unfollow(loop)
         capture.settle()
 

@@ -72,9 +72,10 @@ def _listen(server: socket.socket, callers: list[str]) -> None:
     def serve() -> None:
         while True:
             try:
-                server.accept()
+                connection, _ = server.accept()
             except OSError:
                 return
+            connection.close()
             callers.append(str(server.getsockname()))
 
     threading.Thread(target=serve, daemon=True).start()
@@ -94,6 +95,7 @@ def scene(request: pytest.FixtureRequest, sandbox: None) -> Iterator[Scene]:
     tcp, unix, abstract = socket.socket(), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
     tcp.bind(("127.0.0.1", 0))
     unix.bind(str(folder / "other.ipynb.socket"))
+    (folder / "other.ipynb.socket").chmod(0o777)  # else a call would fail for want of permission, whoever made it
     abstract.bind(f"\0grader-test-{os.getpid()}-{how}")
     for server in (tcp, unix, abstract):
         _listen(server, callers)
