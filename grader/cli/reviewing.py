@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import webbrowser
 from functools import partial
 from pathlib import Path
@@ -97,6 +98,8 @@ def _serve(target: Path, *, materials: Materials | None, browser: bool, terms: d
         if browser:
             webbrowser.open(link)
 
+    for one in (signal.SIGINT, signal.SIGTERM):  # also where whoever started it in the background had them ignored
+        signal.signal(one, signal.default_int_handler)
     try:
         review.serve(review.Desk(target), review.Serving(**terms, page_of=page_of), ready)
     except KeyboardInterrupt:
