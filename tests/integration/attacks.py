@@ -85,8 +85,11 @@ SPYING = (
         "no home folder is in the box",
         "for path in ('/root/.ssh/id_rsa', '~/.netrc', '~/.cache/huggingface/token', '/etc/shadow', '~/.aws/credentials',\n"
         "             '/root/.bash_history', '/run/secrets'):\n    attempt(path, read, os.path.expanduser(path))\n"
-        "print('HOMES', os.path.exists('/home'), open('/etc/passwd').read().count('\\n'))",
-        proof=("REFUSED /etc/shadow", r"HOMES False 2"),
+        "mounts = [line.split()[4] for line in open('/proc/self/mountinfo')]\n"
+        "homes = [p for pattern in ('/root/*', '/home/*', '/home/*/*', '/home/*/.*') for p in glob.glob(pattern)]\n"
+        "other = [p for p in homes if not any((m + '/').startswith(p + '/') or p.startswith(m + '/') for m in mounts if m != '/')]\n"
+        "print('HOMES', other, open('/etc/passwd').read().count('\\n'))  # an interpreter may lie in a home folder",
+        proof=("REFUSED /etc/shadow", r"HOMES \[\] 2"),
         never="GOT",
     ),
     attack(
