@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
@@ -18,7 +18,6 @@ from grader.model.attempts import AttemptChange
 from grader.model.evidence import Execution
 from grader.model.finding import Verdict
 from grader.model.insight import Insight
-from grader.model.rubric import Criterion
 from grader.model.scorecard import CriterionScore
 
 SHORT: dict[Verdict, Mark] = {
@@ -224,9 +223,9 @@ def _counts(data: OverviewInput) -> Iterable[tuple[str, str]]:
     for status, mark in STATUSES.items():
         if found[status]:  # type: ignore[index]
             yield str(found[status]), mark.word  # type: ignore[index]
-    totals = [float(entry.scorecard.total) for entry in data.students if entry.scorecard.total is not None]
+    totals = [(card.low, card.high) for card in (entry.scorecard for entry in data.students) if card.total is not None]
     if totals:
-        yield f"{median(totals):g}", f"median of {words.points(data.rubric.max)}, middle of each range"
+        yield _medians(totals), f"median of {words.points(data.rubric.max)}"
 
 
 def _section(data: OverviewInput, index: int) -> SectionColumn:
@@ -239,7 +238,7 @@ def _section(data: OverviewInput, index: int) -> SectionColumn:
     return SectionColumn(
         title=section.title,
         max=words.points(section.max),
-        median=f"{median(values):g}" if values else "",
+        median=_medians([(score.low, score.high) for score in scores]) if scores else "",
         bars=tuple(
             (tenth * 10 + 0.5, round(30 - 28 * count / most, 1), round(28 * count / most, 1))
             for tenth, count in enumerate(counts)
@@ -247,6 +246,11 @@ def _section(data: OverviewInput, index: int) -> SectionColumn:
         ),
         spoken=f"How many earned which share of the points: {spoken or 'nobody yet'}.",
     )
+
+
+def _medians(ranges: Sequence[tuple[Decimal | None, Decimal | None]]) -> str:
+    """The median of the lowest and of the highest points: one figure once everything is settled."""
+    return words.span(*(median([value or Decimal(0) for value in side]) for side in zip(*ranges, strict=True)))
 
 
 def _check(data: OverviewInput, index: int, rows: tuple[Row, ...]) -> CheckColumn:
@@ -272,21 +276,22 @@ def _missed_checks(data: OverviewInput) -> tuple[Missed, ...]:
 
 
 def _missed_criteria(data: OverviewInput) -> tuple[Missed, ...]:
-    """Criteria by the average share of their points, lowest first."""
+    """Criteria by the average share of their points, as far as it is known, lowest first."""
+    scores: dict[str, list[CriterionScore]] = {}
+    for entry in data.students:
+        for score in (item for section in entry.scorecard.sections for item in section.criteria if item.max):
+            scores.setdefault(score.id, []).append(score)
     made = []
-    for item in (item for section in data.rubric.sections for item in section.criteria):
-        shares = [share for entry in data.students if (share := _earned(item, entry)) is not None]
-        if shares:
-            mean = sum(shares) / len(shares)
-            bar = meter(Decimal(str(round(mean, 4))), Decimal(str(round(mean, 4))), Decimal(1))
-            made.append((mean, Missed(item.id, item.title, f"{mean:.0%} of {words.points(item.max)}", bar)))
-    return tuple(item for mean, item in sorted(made, key=lambda each: each[0])[:8] if mean < 1)
+    for item in (item for section in data.rubric.sections for item in section.criteria if item.id in scores):
+        low, high = (_mean([getattr(one, side) / one.max for one in scores[item.id]]) for side in ("low", "high"))
+        share = f"{low:.0%}" if low == high else f"{low * 100:.0f}{words.DASH}{high:.0%}"
+        text = f"{share} of {words.points(item.max)}"
+        made.append((low + high, Missed(item.id, item.title, text, meter(low, high, Decimal(1)))))
+    return tuple(item for both, item in sorted(made, key=lambda each: each[0])[:8] if both < 2)
 
 
-def _earned(item: Criterion, entry: StudentEntry) -> float | None:
-    scores = (s for section in entry.scorecard.sections for s in section.criteria)
-    score: CriterionScore | None = next((s for s in scores if s.id == item.id), None)
-    return float(score.points / item.max) if score and score.points is not None and item.max else None
+def _mean(shares: Sequence[Decimal]) -> Decimal:
+    return round(sum(shares, Decimal(0)) / len(shares), 4)
 
 
 def _share(part: int, whole: int) -> Decimal:

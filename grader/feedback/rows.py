@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from grader.feedback.inputs import OverviewInput, StudentEntry
 from grader.feedback.text import clean
+from grader.model.scorecard import CriterionScore, SectionScore
 from grader.model.spreadsheet import guarded
 
 Cell = str | float | int | bool | None
@@ -44,10 +45,16 @@ def _points(data: OverviewInput, entry: StudentEntry) -> dict[str, Cell]:
     criteria = {item.id: item for section in sections.values() for item in section.criteria}
     row: dict[str, Cell] = {}
     for section in data.rubric.sections:
-        row[f"section.{section.id}"] = _number(sections[section.id].points) if section.id in sections else None
+        row |= _range(f"section.{section.id}", sections.get(section.id))
         for item in section.criteria:
-            row[f"criterion.{item.id}"] = _number(criteria[item.id].points) if item.id in criteria else None
+            row |= _range(f"criterion.{item.id}", criteria.get(item.id))
     return row
+
+
+def _range(name: str, score: SectionScore | CriterionScore | None) -> dict[str, Cell]:
+    """Points are empty where only the range can be said."""
+    points, low, high = (score.points, score.low, score.high) if score else (None, None, None)
+    return {name: _number(points), f"{name}.low": _number(low), f"{name}.high": _number(high)}
 
 
 def _verdicts(data: OverviewInput, entry: StudentEntry) -> dict[str, Cell]:

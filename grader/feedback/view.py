@@ -64,8 +64,8 @@ class Glance:
 
     total: str
     max: str
-    middle: str
-    """The middle of the range; empty where the total is final."""
+    range: bool
+    """Low and high differ: it is no mark yet."""
     settled: bool
     meter: Meter | None
     sum: str
@@ -219,7 +219,7 @@ def _glance(card: Scorecard, limits: Limits) -> Glance:
     return Glance(
         total=words.span(low, high) if low is not None and high is not None and known else "",
         max=words.points(card.max),
-        middle=words.points(card.total) if card.total is not None and low != high else "",
+        range=known and low != high,
         settled=known and low == high and all(section.settled for section in card.sections),
         meter=meter(low, high, card.max) if low is not None and high is not None and known else None,
         sum=words.span(

@@ -36,7 +36,7 @@ class CriterionScore(Frozen):
 
     id: str
     points: Points | None
-    """Middle of the range, in steps; null when nothing can be proposed."""
+    """Middle of a narrow range, in steps; null where only `low` and `high` can be said and a person decides."""
     low: Points
     high: Points
     max: Points
@@ -53,6 +53,7 @@ class SectionScore(Frozen):
 
     id: str
     points: Points | None
+    """With the middle of each range that a person has yet to decide: a sum to sort by, not a mark."""
     low: Points
     high: Points
     max: Points

@@ -8,8 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from grader.feedback import words
 from grader.model.attempts import AttemptChange, CellChange, PointsChange, VerdictChange
-from grader.model.base import format_points
 from grader.model.evidence import Evidence
 from grader.model.scorecard import Scorecard
 from grader.model.submission import Batch, Submission
@@ -152,4 +152,4 @@ def _points(then: Scorecard | None, now: Scorecard | None) -> Iterator[PointsCha
 
 def _by_criterion(card: Scorecard | None) -> dict[str, str]:
     items = [item for section in card.sections for item in section.criteria] if card else []
-    return {item.id: "none" if item.points is None else format_points(item.points) for item in items}
+    return {item.id: words.span(item.low, item.high) for item in items}

@@ -77,8 +77,10 @@ class Item:
     points: str
     max: str
     step: str
+    low: str
+    """Where counting up from starts while nothing is offered."""
     offer: str
-    """Points that confirming gives; empty where there is nothing to confirm."""
+    """Points that confirming gives; empty where only a range can be said, or nothing."""
     half: str
     asked: Markup
     staff: Markup
@@ -149,7 +151,7 @@ def _criterion(desk: Desk, person: Reviewed, visitor: Visitor, item: Criterion) 
     held = outcome.standing.decisions.get(item.id)
     hint = score.suggestion or Suggestion(low=score.low, high=score.high, state="needs_reading", confidence="open")
     titles = {line.id: line.title or words.humanised(line.id) for line in desk.rubric.checks}
-    offer = score.points if score.suggestion is not None or score.settled or held is not None else None
+    offer = score.points if score.points is not None or held is None else held.event.points
     return Item(
         **_common(desk, person, visitor, item.id),
         kind="criterion",
@@ -159,6 +161,7 @@ def _criterion(desk: Desk, person: Reviewed, visitor: Visitor, item: Criterion) 
         points=words.span(score.low, score.high),
         max=words.points(item.max),
         step=format_points(desk.rubric.step),
+        low=format_points(score.low),
         offer="" if offer is None else format_points(offer),
         half=format_points(item.max / 2),
         asked=inline(clip(item.texts.asked, 1200)),
@@ -202,6 +205,7 @@ def _question(desk: Desk, person: Reviewed, visitor: Visitor, target: str, line:
         points="",
         max="",
         step="",
+        low="",
         offer="",
         half="",
         asked=Markup(),

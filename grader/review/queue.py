@@ -168,7 +168,7 @@ def _points(outcome: Outcome, criterion: str) -> float:
     if not criterion:
         return float(outcome.card.total) if outcome.card.total is not None else -1.0
     scores = (item for section in outcome.card.sections for item in section.criteria if item.id == criterion)
-    return next((float(item.points or 0) for item in scores), -1.0)
+    return next((float(item.low + item.high) / 2 for item in scores), -1.0)
 
 
 def _status(outcome: Outcome, wanted: Filter) -> bool:

@@ -16,11 +16,11 @@ class Agreement(NamedTuple):
     name: str
     decided: int
     same: int
-    """Exactly as suggested."""
+    """Exactly as suggested; a range without a value can't be met exactly."""
     within: int
     """Within the suggested range."""
     shift: str
-    """Mean difference in points, with sign."""
+    """Mean difference in points from what was suggested, or from the middle of a range; with sign."""
 
 
 class AgreementTable(NamedTuple):
@@ -34,12 +34,12 @@ class AgreementTable(NamedTuple):
 
 
 def agreement(live: Sequence[Event], rubric: Rubric) -> AgreementTable:
-    """Each person's newest decision on each item; decisions without a suggestion have nothing to agree with."""
+    """Each person's newest decision on each item; where neither points nor a range were shown there is nothing to agree with."""
     newest: dict[tuple[str, str, str], Event] = {}
     for event in live:
         if event.kind == "decision" and event.points is not None:
             newest[event.participant, event.criterion, event.author] = event
-    events = [event for event in newest.values() if event.data.get("suggested")]
+    events = [event for event in newest.values() if _shown(event)]
     titles = {item.id: f"{item.id} {item.title}" for section in rubric.sections for item in section.criteria}
     groups: dict[tuple[str, str], list[Event]] = {}
     for event in newest.values():
@@ -57,17 +57,24 @@ def agreement(live: Sequence[Event], rubric: Rubric) -> AgreementTable:
 
 
 def _row(name: str, events: Sequence[Event]) -> Agreement:
-    differences = [_number(e.points) - _number(e.data["suggested"]) for e in events]
-    within = sum(
-        _number(e.data.get("low", e.data["suggested"]))
-        <= _number(e.points)
-        <= _number(e.data.get("high", e.data["suggested"]))
-        for e in events
-    )
+    ranges = [_range(e) for e in events]
+    differences = [_number(e.points) - (low + high) / 2 for e, (low, high) in zip(events, ranges, strict=True)]
+    within = sum(low <= _number(e.points) <= high for e, (low, high) in zip(events, ranges, strict=True))
     mean = sum(differences, Decimal(0)) / len(differences) if differences else Decimal(0)
     sign = "+" if mean > 0 else "−" if mean < 0 else ""
-    same = sum(not difference for difference in differences)
+    same = sum(bool(e.data.get("suggested")) and _number(e.points) == _number(e.data["suggested"]) for e in events)
     return Agreement(name, len(events), same, within, f"{sign}{abs(mean):.2f}" if differences else "")
+
+
+def _shown(event: Event) -> bool:
+    """A range from nothing to everything says nothing."""
+    said = tuple(_number(event.data.get(name)) for name in ("low", "high"))
+    return bool(event.data.get("suggested")) or (said[1] > 0 and said != (0, _number(event.data.get("max"))))
+
+
+def _range(event: Event) -> tuple[Decimal, Decimal]:
+    suggested = event.data.get("suggested")
+    return _number(event.data.get("low", suggested)), _number(event.data.get("high", suggested))
 
 
 def _number(value: object) -> Decimal:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from grader.model.decision import Held, OpenItem, Outcome, Standing
 from grader.model.rubric import Cap, Criterion, Rubric
 from grader.model.scorecard import Adjustment, CriterionScore, ReviewItem, Scorecard, SectionScore
-from grader.scoring.scorecard import SHARE, in_steps, sums
+from grader.scoring.scorecard import SHARE, middle, sums, valued
 
 AGAIN = "decided before, but "
 
@@ -100,7 +100,7 @@ def _section(
     zero = Decimal(0)
     return section.model_copy(
         update={
-            "points": sum((item.points or zero for item in scores), zero),
+            "points": sum((middle(item, step) for item in scores), zero),
             "low": sum((item.low for item in scores), zero),
             "high": sum((item.high for item in scores), zero),
             "settled": all(item.settled for item in scores),
@@ -143,8 +143,7 @@ def _capped_anew(score: CriterionScore, item: Criterion, verdicts: Mapping[str, 
     ceiling = _ceiling(item, caps)
     low, top = min(low, ceiling), min(high, ceiling)
     lowering = tuple(cap.check for cap in item.requires if cap.check in caps and item.max * cap.at < high)
-    points = in_steps((low + top) / 2, step)
-    return score.model_copy(update={"points": points, "low": low, "high": top, "capped_by": lowering})
+    return valued(score.model_copy(update={"low": low, "high": top, "capped_by": lowering, "points": None}), step)
 
 
 def _acts(cap: Cap, score: CriterionScore, verdicts: Mapping[str, Held]) -> bool:

@@ -33,7 +33,7 @@ def score(
     flags: Iterable[Flag] = (),
     dates: Dates | None = None,
 ) -> Scorecard:
-    """The scorecard of one readable submission. Unsettled criteria carry a range; `points` is its middle, in steps.
+    """The scorecard of one readable submission. Unsettled criteria carry a range; sections and total also its middle.
 
     A draft has sections but no total: whether it counts is for a person to decide.
     """
@@ -101,7 +101,7 @@ def _section(
     scores = tuple(_criterion(item, rubric.step, findings, suggestions.get(item.id)) for item in section.criteria)
     return SectionScore(
         id=section.id,
-        points=sum((item.points or ZERO for item in scores), ZERO),
+        points=sum((middle(item, rubric.step) for item in scores), ZERO),
         low=sum((item.low for item in scores), ZERO),
         high=sum((item.high for item in scores), ZERO),
         max=section.max,
@@ -116,9 +116,9 @@ def _criterion(
     low, high, settled = _range(item, findings, suggestion)
     caps = tuple(cap for cap in item.requires if _caps(findings.get(cap.check)))
     ceiling = min((item.max * cap.at for cap in caps), default=item.max)
-    return CriterionScore(
+    score = CriterionScore(
         id=item.id,
-        points=in_steps((min(low, ceiling) + min(high, ceiling)) / 2, step),
+        points=None,
         low=min(low, ceiling),
         high=min(high, ceiling),
         max=item.max,
@@ -127,6 +127,19 @@ def _criterion(
         capped_by=tuple(cap.check for cap in caps if item.max * cap.at < high),
         suggestion=suggestion,
     )
+    return valued(score, step)
+
+
+def valued(score: CriterionScore, step: Decimal) -> CriterionScore:
+    """With the middle of its range as points, but only where that says something: null where a person decides."""
+    open_wide = score.suggestion is None or score.suggestion.confidence == "open"
+    known = score.settled or score.low == score.high or not open_wide
+    return score.model_copy(update={"points": middle(score, step) if known else None})
+
+
+def middle(score: CriterionScore, step: Decimal) -> Decimal:
+    """Its points, else the middle of its range: what a sum counts until a person has decided."""
+    return score.points if score.points is not None else in_steps((score.low + score.high) / 2, step)
 
 
 def _range(

@@ -77,12 +77,13 @@ class Draft:
 
 def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     """The range, the state and the evidence."""
+    top = float(criterion.max) if draft.ceiling is None else min(draft.ceiling, float(criterion.max))
+    middle = min(draft.points, top)
+    bound = max(top, middle + draft.spread)
     if criterion.suggest.get("range") == "wide" and draft.points > 0:
         draft.spread = max(draft.spread, WIDE * float(criterion.max))
         draft.not_judged.append(WIDE_BECAUSE)
-    top = float(criterion.max) if draft.ceiling is None else min(draft.ceiling, float(criterion.max))
-    middle = min(draft.points, top)
-    low, high = middle - draft.spread, middle + draft.spread
+    low, high = middle - draft.spread, min(middle + draft.spread, bound)
     if draft.points == 0 and not draft.contradicts:
         low, high = 0.0, 0.0
     high += draft.room

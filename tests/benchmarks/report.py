@@ -64,6 +64,12 @@ def _peers(found: dict[str, Any]) -> Iterator[str]:
         f"notebook {each['cpu']} CPU s. As in a large class, without that start, one notebook costs nbgrader "
         f"**{_beyond(told, 'nbgrader')}x** and otter **{_beyond(told, 'otter')}x** the processor seconds that it costs ours."
     )
+    if "parts" in found:
+        own = found["parts"]["parts"]["own_code"]
+        most = (f"{told[name]['cpu'] / told['count'] / own:.0f}x" for name in ("nbgrader", "otter"))
+        yield (
+            f"The student's own code is {own:.2f} of these, so a grader that cost nothing would stand at {' and '.join(most)}: the rest is below."
+        )
 
 
 def _beyond(told: dict[str, Any], name: str) -> str:
@@ -100,6 +106,8 @@ def _class(found: dict[str, Any]) -> Iterator[str]:
     yield "| what | figure |"
     yield "|---|---|"
     yield f"| graded with 2 workers, start included | {told['wall']} s, {told['cpu_each']} CPU s each |"
+    if "ten" in found:
+        yield f"| notebooks a minute, start included | {_throughput(found)} |"
     yield f"| in warm kernels, without a hang | {told['warm']} of {count}; not `ok`: {', '.join(told['not_ok']) or 'none'} |"
     yield f"| seconds of one execution | median {told['seconds_each']['median']}, 95 % below {told['seconds_each']['p95']}, most {told['seconds_each']['most']} |"
     yield f"| private memory of a kernel, MB | median {told['private_mb']['median']}, most {told['private_mb']['most']} |"
@@ -112,3 +120,12 @@ def _class(found: dict[str, Any]) -> Iterator[str]:
     if scaling:
         walls = ", ".join(f"{jobs}: {seconds} s" for jobs, seconds in scaling["seconds"].items())
         yield f"| workers and seconds for {scaling['count']} notebooks, start included | {walls} |"
+
+
+def _throughput(found: dict[str, Any]) -> str:
+    """Ours with two workers; the peers one after another, as their commands do without Docker."""
+    told, ten = found["class"], found["ten"]
+    ours = 60 * told["submissions"] / told["wall"]
+    rates = {name: 60 * ten["count"] / ten[name]["wall"] for name in PEERS}
+    peers = ", ".join(f"{name} {rate:.1f} (**{ours / rate:.1f}x**)" for name, rate in rates.items())
+    return f"**{ours:.0f}**; peers on the ten notebooks above, one after another (without Docker they have no workers): {peers}"

@@ -67,7 +67,7 @@
     const field = item && one("[data-points]", item);
     if (!field) return;
     const stepped = Number(item.dataset.step || 0.5);
-    const from = field.value === "" ? item.dataset.offer || 0 : field.value.replace(",", ".");
+    const from = field.value === "" ? item.dataset.from || 0 : field.value.replace(",", ".");
     const value = Math.min(Math.max(Number(from) + by * stepped, 0), Number(item.dataset.max));
     type(item, String(value));
   }
@@ -141,6 +141,7 @@
     }
     if (keys[key]) return keys[key](item), true;
     if (press(item, key)) return true;
+    if (key === "Enter" && item && item.dataset.kind === "criterion") return type(item, ""), true;
     if (!/^[1-9.]$/.test(key) || !item || item.dataset.kind !== "criterion") return false;
     type(item, key);
     return true;

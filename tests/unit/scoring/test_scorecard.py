@@ -58,9 +58,18 @@ def test_a_suggestion_is_a_range_and_its_middle_in_steps() -> None:
     assert only(card(criterion(), suggestions={"1a": suggestion("1", "2.5")})) == ("2.0", "1", "2.5", False)
 
 
+def test_where_only_a_reader_can_tell_there_is_a_range_without_a_value_and_sums_count_its_middle() -> None:
+    wide = suggestion("1", "4").model_copy(update={"confidence": "open"})
+    found = card(criterion(), suggestions={"1a": wide})
+    assert only(found) == ("None", "1", "4", False)
+    assert (found.sections[0].points, found.total) == (Decimal("2.5"), Decimal("2.5"))
+    nothing = wide.model_copy(update={"low": Decimal(0), "high": Decimal(0)})
+    assert only(card(criterion(), suggestions={"1a": nothing})) == ("0.0", "0", "0", False)
+
+
 def test_what_nothing_is_known_of_spans_everything_and_is_not_settled() -> None:
-    assert only(card(criterion(kind="manual"))) == ("3.0", "0", "6", False)
-    assert only(card(criterion(), suggestions={})) == ("3.0", "0", "6", False)
+    assert only(card(criterion(kind="manual"))) == ("None", "0", "6", False)
+    assert only(card(criterion(), suggestions={})) == ("None", "0", "6", False)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +83,7 @@ def test_a_check_decides_an_auto_criterion(verdict: str, points: str, settled: b
 
 def test_an_unknown_answer_decides_nothing() -> None:
     found = {PADDING: Finding(verdict="not_assessed")}
-    assert only(card(criterion(kind="auto", check=PADDING), findings=found)) == ("3.0", "0", "6", False)
+    assert only(card(criterion(kind="auto", check=PADDING), findings=found)) == ("None", "0", "6", False)
 
 
 CAPPED = {"requires": (Cap(check=PADDING),)}
