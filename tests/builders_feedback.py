@@ -17,6 +17,7 @@ from grader.model.rubric import Rubric
 from grader.model.scorecard import Scorecard, Suggestion
 from grader.model.submission import Flag, Participant, Submission, SubmittedFile
 from grader.scoring import score, unscored
+from grader.scoring.scorecard import middle
 
 RUBRIC_FILE = Path(__file__).parents[1] / "rubrics" / "week3.yaml"
 LATE = LatePolicy(kind="per_day", points=Decimal(5), at_most=Decimal(30))
@@ -296,7 +297,9 @@ def settled(card: Scorecard, base: Rubric) -> Scorecard:
     sections = []
     for section in card.sections:
         criteria = tuple(
-            item.model_copy(update={"low": item.points, "high": item.points, "settled": True})
+            item.model_copy(
+                update={name: middle(item, base.step) for name in ("points", "low", "high")} | {"settled": True}
+            )
             for item in section.criteria
         )
         points = sum((item.points or Decimal(0) for item in criteria), Decimal(0))

@@ -123,12 +123,15 @@ def _worked(case: Case, index: int) -> bool:
 def loads(case: Case) -> tuple[Loaded, ...]:
     """Loads of the models that train: as the dry run saw them, else as the code has them, else as printed.
 
-    What the code loads and never trains (a first try, a model loaded again) counts only where nothing else is known.
+    What is loaded and never trained (a first try, a model loaded again) counts only where nothing else is known, and of a dry
+    run that got to no training only where all its loads are alike.
     """
     seen = dry(case, Loaded)
     written = case.seen.of(Loaded, model=case.line.model, source="source")
     training = tuple(item for item in written if item.trained is not False)
     printed = case.seen.of(Loaded, model=case.line.model, source="recorded")
+    if len({(item.dtype, item.dtype_given) for item in seen}) > 1 and not any(item.trained for item in seen):
+        return tuple(item for item in training if item.trained) or seen
     return seen or training or printed or written
 
 

@@ -49,6 +49,11 @@ def load_dtype(case: Case, options: Options) -> Finding:
         )
     answers = [_one(case, options, load) for load in found]
     verdicts = {item.verdict for item in answers}
+    if len(verdicts) > 1 and not any(load.trained is not False for load in found):
+        return not_assessed(
+            f"We could not see in which type the {name(case)} that you train is loaded. {FIX}",
+            "Loads differ and none of them was trained: " + "; ".join(item.staff_text for item in answers),
+        )
     if len(verdicts) == 1:
         return answers[-1]
     if "failed" in verdicts and "passed" in verdicts:
@@ -72,7 +77,7 @@ def _one(case: Case, options: Options, load: Loaded) -> Finding:
     dtype = load_type(case, load)
     if load.quantized:
         return _quantized(case, load)
-    if load.trained is False:
+    if load.trained is False and load.source == "source":
         return not_assessed(
             f"We could not see in which type the {name(case)} that you train is loaded. {FIX}",
             f"The model is loaded in the code ({load.dtype or 'type not said'}), but no training of it could be followed.",

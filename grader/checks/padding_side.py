@@ -44,6 +44,8 @@ def padding_side(case: Case, options: Options) -> Finding:
     wrong = [item for item in fed if item.phase in bad and item.side != options.side]
     if states["train"] == "bad" and not good:
         return _failed(case, options, wrong)
+    if not good and not any(item.phase == "train" for item in fed):
+        return _training_unseen(case, options, wrong, bad)
     return _partial(options, wrong, bad)
 
 
@@ -84,6 +86,25 @@ def _partial(options: Options, wrong: list[PaddingFed], bad: list[str]) -> Findi
         "partial",
         student=f"Your decoder saw batches padded {sides} in {where}, and rightly padded ones elsewhere. {_fix(options)}",
         staff=f"Dry run, attention masks, phases differ: {_counts(wrong)}.",
+        source="dry_run",
+        citations=citations(wrong),
+    )
+
+
+def _training_unseen(case: Case, options: Options, wrong: list[PaddingFed], bad: list[str]) -> Finding:
+    """The run did not get to training, and all else is wrong: where the code sets no other side, that settles it."""
+    from_code = case.seen.of(PaddingSet, model=case.line.model, source="source")
+    if (
+        "eval" in bad
+        and from_code
+        and all(item.side == _other(options.side) and not item.by_hand for item in from_code)
+    ):
+        return _failed(case, options, wrong)
+    where = " and ".join(PHASES[phase] for phase in bad)
+    return finding(
+        "partial",
+        student=f"Your decoder saw batches padded on the other side in {where}; its training could not be seen. {_fix(options)}",
+        staff=f"Dry run, attention masks: {_counts(wrong)}; no training batch was seen.",
         source="dry_run",
         citations=citations(wrong),
     )

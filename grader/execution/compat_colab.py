@@ -50,7 +50,28 @@ SMI = """Mon Jan  1 00:00:00 2024
 +-----------------------------------------+------------------------+----------------------+
 """
 QUIET = {"WANDB_MODE": "disabled", "WANDB_DISABLED": "true", "PIP_NO_INDEX": "1", "GIT_TERMINAL_PROMPT": "0"}
-STAND_INS = ("google.colab", "kaggle_secrets", "wandb", "bitsandbytes", "evaluate", "comet_ml", "mlflow", "dotenv")
+LIBRARIES = (
+    # figures
+    "plotly", "altair", "bokeh", "wordcloud", "missingno", "umap", "squarify", "adjustText", "matplotlib_venn", "yellowbrick",
+    "scikitplot", "cufflinks", "pywaffle",
+    # what the machine and the model look like
+    "torchinfo", "torchsummary", "torchview", "torchviz", "thop", "fvcore", "ptflops", "calflops", "GPUtil", "gputil", "pynvml",
+    "nvidia_smi", "nvitop", "codecarbon", "watermark", "memory_profiler", "line_profiler", "pyinstrument", "humanize",
+    # logs and trackers
+    "loguru", "icecream", "termcolor", "colorama", "neptune", "clearml", "aim", "dagshub", "swanlab", "trackio", "tensorboardX",
+    "ipywidgets", "jupyterthemes", "itables", "great_tables",
+    # fetching, and services that need a network
+    "kagglehub", "opendatasets", "gdown", "openai", "anthropic", "langchain", "gradio", "streamlit", "boto3", "gspread",
+    # texts, samples, other models: what is made with them is not judged, and a cell that uses it still ends with an error
+    "nltk", "spacy", "textblob", "ftfy", "emoji", "contractions", "unidecode", "langdetect", "nlpaug", "textattack", "gensim",
+    "imblearn", "xgboost", "lightgbm", "catboost", "optuna", "shap", "lime", "captum", "eli5", "cleanlab", "faiss",
+    "sentence_transformers", "torchmetrics", "polars", "sacrebleu", "rouge_score", "lightning", "pytorch_lightning",
+)  # fmt: skip
+"""What homework imports beside its work: an import of one that is missing must not take the cell's other imports with it."""
+STAND_INS = (
+    *("google.colab", "kaggle_secrets", "wandb", "bitsandbytes", "evaluate", "comet_ml", "mlflow", "dotenv"),
+    *LIBRARIES,
+)
 ALWAYS = ("wandb", "evaluate", "bitsandbytes")
 """These are stood in for even where they are installed: they would need a network or a GPU."""
 
@@ -66,7 +87,7 @@ def install(session: Session) -> None:
 
 def _text_bars(session: Session, notebook: Any) -> None:
     """`tqdm.notebook` draws with ipywidgets and raises without them: the same bar as text."""
-    if getattr(notebook, "IProgress", None) is not None:
+    if not isinstance(getattr(notebook, "IProgress", None), (type(None), Anything)):
         return
     from tqdm.std import tqdm, trange
 
@@ -104,6 +125,14 @@ class Anything:
 
     def __setitem__(self, key: Any, value: Any) -> None:
         return None
+
+    def __format__(self, spec: str) -> str:
+        return "n/a"
+
+    def __mul__(self, *others: Any) -> Any:
+        return Anything()
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __rmul__ = __truediv__ = __rtruediv__ = __floordiv__ = __round__ = __mul__
 
 
 class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -81,7 +81,7 @@ class Loaded(Observation):
     cast: str | None = None
     """Type to which this very object was cast before training (source)."""
     trained: bool | None = None
-    """The object went into a training run that could be followed (source); null from other sources."""
+    """The object went into a training run that could be followed (source), or that happened (dry run); null in outputs."""
 
 
 class Cast(Observation):

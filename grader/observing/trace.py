@@ -163,6 +163,7 @@ def _loads(story: Story) -> Iterator[Observation]:
             dtype=dtype,
             dtype_given=item.data.get("dtype_given") is True,
             quantized=item.data.get("quantized") is True,
+            trained=bool(others),
         )
     for run in story.runs.values():
         load, now = story.loads.get(run.model), run.begin.text("base_dtype")

@@ -68,8 +68,8 @@ def _row(name: str, events: Sequence[Event]) -> Agreement:
 
 def _shown(event: Event) -> bool:
     """A range from nothing to everything says nothing."""
-    said = tuple(_number(event.data.get(name)) for name in ("low", "high"))
-    return bool(event.data.get("suggested")) or (said[1] > 0 and said != (0, _number(event.data.get("max"))))
+    low, high, most = (_number(event.data.get(name)) for name in ("low", "high", "max"))
+    return bool(event.data.get("suggested")) or (high > 0 and (low > 0 or high < most))
 
 
 def _range(event: Event) -> tuple[Decimal, Decimal]:

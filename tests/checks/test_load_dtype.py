@@ -39,6 +39,17 @@ def environment(**known):
         ([loaded("float32"), Cast(**DRY, model="decoder", dtype="float16")], "failed"),
         ([loaded("float32", run="plain"), loaded("bfloat16", run="weighted")], "partial"),
         ([loaded("bfloat16", run="plain"), loaded("bfloat16", run="weighted")], "failed"),
+        ([loaded("bfloat16", trained=False), loaded("float32", trained=False)], "not_assessed"),
+        ([loaded("bfloat16", trained=False), loaded("bfloat16", trained=False)], "failed"),
+        ([loaded("float32", trained=False)], "passed"),
+        (
+            [
+                loaded("bfloat16", trained=False),
+                loaded("float32", trained=False),
+                loaded("float32", where=CODE, trained=True),
+            ],
+            "passed",
+        ),
         ([loaded("bfloat16", quantized=True)], "partial"),
         ([loaded("float32", where=CODE)], "passed"),
         ([loaded("bfloat16", where=CODE)], "failed"),

@@ -56,6 +56,24 @@ def test_right_padding_caps_only_where_it_does_harm(effect, caps):
     assert (answer.verdict, answer.caps) == ("failed", caps)
 
 
+@pytest.mark.parametrize(
+    ("batches", "told", "verdict"),
+    [
+        ([("eval", "right")], [PaddingSet(**CODE, model="decoder", side="right", explicit=True)], "failed"),
+        ([("eval", "right"), ("latency", "right")], [PaddingSet(**CODE, model="decoder", side="right")], "failed"),
+        ([("eval", "right")], [PaddingSet(**CODE, model="decoder", side="left", explicit=True)], "partial"),
+        ([("eval", "both")], [PaddingSet(**CODE, model="decoder", side="left", explicit=True)], "partial"),
+        ([("eval", "right")], [PaddingSet(**CODE, model="decoder", side="right", by_hand=True)], "partial"),
+        ([("train", "none"), ("eval", "right")], [PaddingSet(**CODE, model="decoder", side="right")], "partial"),
+    ],
+)
+def test_where_training_was_not_reached_the_code_must_agree_with_what_was_seen(batches, told, verdict):
+    answer = padding_side(observed(*(fed(*batch) for batch in batches), *told), Options())
+    assert answer.verdict == verdict
+    assert "rightly padded ones elsewhere" not in answer.student_text or ("train", "none") in batches
+    assert presentable(answer)
+
+
 def test_the_code_says_left_but_the_batches_are_right():
     told = PaddingSet(**CODE, model="decoder", side="left")
     assert padding_side(observed(told, fed("train", "right"), fed("eval", "right")), Options()).verdict == "failed"

@@ -155,6 +155,11 @@ import tqdm as bars
 from tqdm.notebook import tqdm, trange
 out_bars = sum(tqdm(range(4))) + sum(trange(3)) + sum(bars.tqdm_notebook(range(2)))
 import pandas as pd, requests, seaborn as sns
+import wordcloud, plotly.express as px, GPUtil, ipywidgets; from imblearn.over_sampling import RandomOverSampler
+px.bar(x=[1], y=[2]).update_layout(title="x").show()
+card = GPUtil.getGPUs()[0]
+print(f"{card.memoryUsed / 1024:.1f} GB", round(card.memoryTotal / 2, 1))
+out_bars += sum(tqdm(range(4)))
 out_table = pd.DataFrame({"a": [1]}).to_markdown(index=False).splitlines()[0]
 import torch
 assert torch.cuda.is_available()
@@ -312,7 +317,7 @@ def test_colab_habits_run_unharmed_and_gaps_are_named(warm):
     ]
     values = result["values"]
     assert (values["out_device"], values["out_ms"], values["out_accuracy"]) == ("cpu", True, 0.5)
-    assert (values["out_bars"], values["out_table"]) == (10, "|   a |")
+    assert (values["out_bars"], values["out_table"]) == (16, "|   a |")
     assert values["out_gpu"] == ["Tesla T4", [7, 5], "Tesla T4"]
     assert values["out_data"] == ["labels.json", "test.parquet", "train.parquet", "validation.parquet"]
     assert values["out_splits"] == ["test", "train", "validation"]

@@ -74,7 +74,7 @@ def loss(weights, run=1, calls=4, factors=()):
 def test_a_load_is_cited_with_its_line():
     (item,) = observe(LOAD, kind=Loaded)
     assert item == Loaded(
-        source="dry_run", model="decoder", checkpoint="Qwen/Qwen2.5-0.5B", dtype="float32", dtype_given=True,
+        source="dry_run", model="decoder", checkpoint="Qwen/Qwen2.5-0.5B", dtype="float32", dtype_given=True, trained=False,
         citation=Citation(where="notebook", cell=0, quote=CELLS[0]),
     )  # fmt: skip
 
