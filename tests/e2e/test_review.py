@@ -243,6 +243,41 @@ def _in_threads(server: Server, out: Path) -> None:
     assert stored == Counter(told)
 
 
+SLOW = """const send = XMLHttpRequest.prototype.send;
+XMLHttpRequest.prototype.send = function (...given) { setTimeout(() => send.apply(this, given), 700); };"""
+
+
+def test_what_is_typed_while_a_decision_is_on_its_way_is_text_and_no_command(
+    out: Path, start: Start, hire: Hire
+) -> None:
+    ta = hire(start(out))
+    ta.page.add_init_script(SLOW)
+    ta.open("/s/1001#i-1a")
+    ta.page.wait_for_selector("#i-1a.current")
+    ta.page.keyboard.press("f")
+    ta.page.keyboard.press("1")
+    ta.page.keyboard.press(".")
+    ta.page.keyboard.press("5")
+    ta.page.keyboard.press("Enter")
+    ta.page.wait_for_selector("#i-1b[data-state=settled]")
+    ta.page.wait_for_selector("#i-1c.current")
+    ta.page.keyboard.press("h")
+    ta.page.keyboard.press("m")
+    ta.page.keyboard.type("No flag, next: f, h and q.")
+    ta.page.wait_for_selector("#i-1c[data-state=settled]")
+    ta.page.wait_for_selector("#i-1d.current")
+    ta.page.wait_for_selector("#i-1d .saved >> text=saved")
+    assert ta.page.locator("#i-1d textarea[data-comment]").input_value() == "No flag, next: f, h and q."
+    assert [(event.criterion, str(event.points)) for event in decisions(out)] == [
+        ("1a", "6"),
+        ("1b", "1.5"),
+        ("1c", "2"),
+    ]
+    comments = Ledger.of(out).events(kind="comment")
+    assert (comments[-1].text, {event.criterion for event in comments}) == ("No flag, next: f, h and q.", {"1d"})
+    assert not Ledger.of(out).events(kind="flag")
+
+
 def test_a_server_that_is_killed_loses_nothing_and_the_page_waits_for_it(out: Path, start: Start, hire: Hire) -> None:
     server = start(out)
     ta = hire(server)

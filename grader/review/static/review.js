@@ -195,25 +195,34 @@
   // Not before htmx has settled: until then it may still restore an element's class.
   addEventListener("htmx:afterSettle", (event) => {
     const swapped = event.detail.target.id && one(`#${CSS.escape(event.detail.target.id)}`);
-    if (!swapped || !swapped.matches(".item")) return;
+    // An answer that also renews the sum settles twice; only the item's own counts.
+    if (!swapped || event.target !== swapped || !swapped.matches(".item")) return;
     cited = -1;
     if (event.detail.xhr.status === 409 || event.detail.requestConfig.path.endsWith("/undo") ||
         !/\/(decide|verdict)(\?|$)/.test(event.detail.requestConfig.path)) choose(swapped);
     else nextOpen(swapped.id);
     busy = false;
-    while (waiting.length && !busy) handle(waiting.shift(), document.activeElement || document.body);
+    while (waiting.length && !busy) late(waiting.shift(), document.activeElement || document.body);
   });
+  // A key that waited: once one of them has led into a field, the others are what was to be written there.
+  function late(key, target) {
+    if (!typing(target)) handle(key, target);
+    else if (key === "Enter" && !target.matches("textarea")) target.form.requestSubmit();
+    else if (!typed({ key }, target) && target.setRangeText) {
+      target.setRangeText(key === "Enter" ? "\n" : key, target.selectionStart, target.selectionEnd, "end");
+      target.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+  }
   addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     const words = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").querySelector(".words");
     trouble.textContent = `Not saved: ${words ? words.textContent : `the server answered ${status}`}`;
+    if (status === 503) return again(event.detail);
     busy = false;
     waiting.length = 0;
-    if (status === 503) again(event.detail);
   });
+  // Busy until it is answered: what is pressed meanwhile is meant for what comes after it.
   addEventListener("htmx:sendError", (event) => {
-    busy = false;
-    waiting.length = 0;
     trouble.textContent = "Not saved yet: the server can’t be reached. It is tried again until it answers; don’t close this page.";
     again(event.detail);
   });
