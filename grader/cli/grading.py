@@ -13,7 +13,7 @@ import click
 from grader.catalog import Course
 from grader.cli.app import app, course_option, err, json_option, out, own_name, print_json
 from grader.cli.progressbar import Bar
-from grader.cli.tables import plain, points, results_table, verdict
+from grader.cli.tables import plain, points, results_table, span, verdict
 from grader.errors import EXIT_DONE, EXIT_NEEDS_PERSON, InputError, WorkspaceError
 from grader.model.scorecard import Scorecard
 from grader.pipeline import (
@@ -285,17 +285,11 @@ def _explain(row: dict[str, Any]) -> None:
         for place in found["citations"]:
             out.print(plain(f"      {_place(place)}: {place['quote'][:160]}"), soft_wrap=True)
     for section in row["sections"]:
-        out.print(
-            plain(f"{section['id']}: {section['points']} of {section['max']} ({section['low']}-{section['high']})")
-        )
+        out.print(plain(f"{section['id']}: {span(section)} of {section['max']}"))
         for item in section["criteria"]:
             capped = f", capped by {', '.join(item['capped_by'])}" if item["capped_by"] else ""
-            state = "settled" if item["settled"] else "to confirm"
-            out.print(
-                plain(
-                    f"   {item['id']}: {item['points']} of {item['max']} ({item['low']}-{item['high']}), {state}{capped}"
-                )
-            )
+            state = "settled" if item["settled"] else "a person decides" if item["points"] is None else "to confirm"
+            out.print(plain(f"   {item['id']}: {span(item)} of {item['max']}, {state}{capped}"))
     _attempts(row.get("attempts") or {})
     for change in row["adjustments"]:
         out.print(plain(f"{change['kind']}: {change['points']} ({change['why']})"))

@@ -61,8 +61,10 @@ def _cells(row: dict[str, Any], names: list[str]) -> list[Text]:
 
 
 def points(row: dict[str, Any]) -> Text:
-    """`72 (60-85)`; a dash where there is no total."""
-    if row["total"] is None:
-        return Text("-")
-    span = "" if row["low"] == row["high"] else f" ({row['low']}-{row['high']})"
-    return Text(f"{row['total']}{span}")
+    """`72`, or `60-85` while a person has yet to settle it; a dash where there is no total."""
+    return Text("-") if row["total"] is None else Text(span(row))
+
+
+def span(row: dict[str, Any]) -> str:
+    """Points of a submission, a section or a criterion as they stand."""
+    return str(row["low"]) if row["low"] == row["high"] else f"{row['low']}-{row['high']}"

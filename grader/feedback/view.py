@@ -272,8 +272,8 @@ def _open(
         yield Todo(differing, "What was seen in two places does not agree; a person compares.")
     waiting = sum(not item.settled for section in sections for item in section.criteria)
     if waiting:
-        which = "The suggestion" if waiting == 1 else f"All {waiting} suggestions"
-        yield Todo((), f"{which} of points for the memo, to confirm or to change.")
+        which = "One criterion" if waiting == 1 else f"{waiting} criteria"
+        yield Todo((), f"{which} of the memo: a person confirms what is suggested, or decides.")
 
 
 def _requests(data: PageInput, limits: Limits) -> Iterable[tuple[str, str, str]]:
