@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from grader.execution.inside_feeding import Feeding
 from grader.execution.inside_latency import Latency
 from grader.execution.inside_session import Session
 
@@ -64,6 +65,27 @@ def timed(story):
 )
 def test_passes_between_two_looks_are_timed(story, expected):
     assert timed(story) == expected
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "timed_passes", "expected"),
+    [
+        ({("left", 32): 3}, {("left", 32): 5}, {("latency", "left"): 8}),
+        ({("left", 32): 3, ("right", 32): 20}, {("left", 32): 5}, {("latency", "left"): 8, ("eval", "right"): 20}),
+        ({("left", 32): 20}, {("left", 32): 5}, {("latency", "left"): 5, ("eval", "left"): 20}),
+        ({("left", 16): 3}, {("left", 32): 5}, {("latency", "left"): 5, ("eval", "left"): 3}),
+    ],
+)
+def test_a_warm_up_belongs_to_the_timing_and_an_evaluation_does_not(evaluated, timed_passes, expected):
+    read, write = os.pipe()
+    feeding = Feeding(Session(write, {}), None)
+    for phase, passes in (("eval", evaluated), ("latency", timed_passes)):
+        feeding._fed.update({(1, phase, side, size): n for (side, size), n in passes.items()})
+    feeding.flush()
+    os.close(write)
+    with os.fdopen(read) as lines:
+        records = [json.loads(line) for line in lines]
+    assert {(item["phase"], item["side"]): item["n"] for item in records if item["t"] == "batches"} == expected
 
 
 def test_the_timeit_magic_of_the_installed_ipython_is_watched(monkeypatch):
