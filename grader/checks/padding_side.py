@@ -45,8 +45,11 @@ def padding_side(case: Case, options: Options) -> Finding:
     if states["train"] == "bad" and not good:
         return _failed(case, options, wrong)
     if not good and not any(item.phase == "train" for item in fed):
-        return _training_unseen(case, options, wrong, bad)
-    return _partial(options, wrong, bad)
+        sure = "eval" in bad and _only_other_side(case, options)
+        return (
+            _failed(case, options, wrong) if sure else _partial(options, wrong, bad, "its training could not be seen")
+        )
+    return _partial(options, wrong, bad, "rightly padded ones elsewhere")
 
 
 def _state(fed: Iterable[PaddingFed], phase: str, side: str) -> State:
@@ -79,32 +82,19 @@ def _fix(options: Options) -> str:
     )
 
 
-def _partial(options: Options, wrong: list[PaddingFed], bad: list[str]) -> Finding:
+def _only_other_side(case: Case, options: Options) -> bool:
+    """Where the run did not get to training: the code sets no other side than the one that was seen elsewhere."""
+    from_code = case.seen.of(PaddingSet, model=case.line.model, source="source")
+    return bool(from_code) and all(item.side == _other(options.side) and not item.by_hand for item in from_code)
+
+
+def _partial(options: Options, wrong: list[PaddingFed], bad: list[str], beside: str) -> Finding:
     where = " and ".join(PHASES[phase] for phase in bad)
     sides = "on both sides" if any(item.side == "both" for item in wrong) else "on the other side"
     return finding(
         "partial",
-        student=f"Your decoder saw batches padded {sides} in {where}, and rightly padded ones elsewhere. {_fix(options)}",
-        staff=f"Dry run, attention masks, phases differ: {_counts(wrong)}.",
-        source="dry_run",
-        citations=citations(wrong),
-    )
-
-
-def _training_unseen(case: Case, options: Options, wrong: list[PaddingFed], bad: list[str]) -> Finding:
-    """The run did not get to training, and all else is wrong: where the code sets no other side, that settles it."""
-    from_code = case.seen.of(PaddingSet, model=case.line.model, source="source")
-    if (
-        "eval" in bad
-        and from_code
-        and all(item.side == _other(options.side) and not item.by_hand for item in from_code)
-    ):
-        return _failed(case, options, wrong)
-    where = " and ".join(PHASES[phase] for phase in bad)
-    return finding(
-        "partial",
-        student=f"Your decoder saw batches padded on the other side in {where}; its training could not be seen. {_fix(options)}",
-        staff=f"Dry run, attention masks: {_counts(wrong)}; no training batch was seen.",
+        student=f"Your decoder saw batches padded {sides} in {where}, and {beside}. {_fix(options)}",
+        staff=f"Dry run, attention masks, {beside}: {_counts(wrong)}.",
         source="dry_run",
         citations=citations(wrong),
     )
