@@ -10,6 +10,7 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import GAP_SHARE, TIERS, leaves_open, results_at, tells_outcome, weighs_cause
 
 TIER = re.compile(
     r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
@@ -143,19 +144,14 @@ def where(reading: Reading) -> Draft:
     draft.part(
         1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains
     )
-    relative = [place for place in prose if "relative" in reading.memo.passages[place].tags]
+    relative = [place for place in prose if _is_relative(reading, place)]
     draft.part(
         1.0, reading.own(relative), found="relative gains by tier", missing="relative gains by tier", places=relative
     )
     shares = [place for place in places if _shares(reading, place)]
-    loosely = [
-        place
-        for place in prose
-        if re.search(
-            r"gap (?:comes|is)|entirely|most of (?:the )?gap|comes from", reading.memo.passages[place].text.lower()
-        )
-    ]
-    credit = 1.0 if shares else 0.5 if loosely else 0.0
+    told = [place for place in prose if {"fraction", "rise"} <= reading.memo.passages[place].tags]
+    loosely = told or [place for place in prose if re.search(r"comes? from|entirely|gap is", _text(reading, place))]
+    credit = 1.0 if shares else 0.75 if told else 0.5 if loosely else 0.0
     draft.part(
         2.0,
         credit,
@@ -163,14 +159,7 @@ def where(reading: Reading) -> Draft:
         missing="how much of the macro F1 gap comes from which tier",
         places=shares or loosely,
     )
-    compare = [
-        place
-        for place in prose
-        if {"gap", "relative", "exception", "every"} & reading.memo.passages[place].tags
-        or re.search(
-            r"\b(?:better|worse|wins?|loses?|most|best|gewinn|gana|harder)\b", reading.memo.passages[place].text.lower()
-        )
-    ]
+    compare = [place for place in prose if _ranks(reading, place)]
     draft.part(
         1.0,
         reading.own(compare) * (1.0 if reading.rests_on("tiers") >= 1 else 0.5),
@@ -184,9 +173,30 @@ def where(reading: Reading) -> Draft:
     return draft
 
 
+def _text(reading: Reading, place: int) -> str:
+    return reading.memo.passages[place].text.lower()
+
+
+def _is_relative(reading: Reading, place: int) -> bool:
+    """A factor or a change in per cent, in a sentence on tiers."""
+    factors = [item for item in reading.numbers_in([place]) if item.status == "derived" and item.unit in ("%", "x")]
+    factors = [item for item in factors if item.output.startswith(("relative", "ratio"))]
+    return "relative" in reading.memo.passages[place].tags or bool(factors)
+
+
+def _ranks(reading: Reading, place: int) -> bool:
+    """It says of tiers who gains more, or that all do."""
+    tags = reading.memo.passages[place].tags
+    if {"gap", "relative", "exception", "every"} & tags:
+        return True
+    return bool({"superlative", "contrast"} & tags) and tells_outcome(reading, place)
+
+
 def _shares(reading: Reading, place: int) -> bool:
-    """A per-cent figure in a sentence on gap and tiers, or in a column that is called share."""
+    """A tier's part of the gap as the outputs give it; or a per-cent figure in a sentence on gap and tiers, or in a column called share."""
     item = reading.memo.passages[place]
+    if any(number.output.startswith(GAP_SHARE) for number in reading.numbers_in([place])):
+        return True
     words = f"{item.text} {item.header}".lower()
     if not re.search(
         r"\bgap\b|\bshare|gain|contribut|beitrag|tragen|abstand|difference|brings?|差距|贡献|contribuy", words
@@ -223,7 +233,7 @@ def explanations(reading: Reading) -> Draft:
         places=tested,
     )
     near = reading.around(home)
-    open_ = [place for place in near if "open" in reading.memo.passages[place].tags]
+    open_ = [place for place in near if leaves_open(reading, place)]
     credit = (1.0 if tested else 0.5) if open_ and len(topics) >= 2 else 0.0
     draft.part(
         1.5,
@@ -259,6 +269,8 @@ def _explains(reading: Reading, place: int) -> bool:
 
 def _tested(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
+    if weighs_cause(reading, place):
+        return True
     if "test_of" not in item.tags:
         return False
     evidence = {"rare", "common", "middle", "tier", "zero"} & item.tags or reading.numbers_in([place])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from grader.scoring.suggest_draft import Draft
-from grader.scoring.suggest_reading import Reading
+from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import counts_out_of, has_two_sides, limits_at, results_at
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
 LATE = 0.7
@@ -13,6 +14,8 @@ LATE = 0.7
 HEADED = 3
 """So many parts under headings of their own show how the memo is built."""
 _DIGIT = re.compile(r"\d")
+_KNOBS = re.compile(r"\b(?:seed|rank|r ?=|epoch|learning rate|lr\b|modules|data|adapters|batch|split|époque|graine|test set)")
+_RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
     r"llm|1\.5b|epochs? (?:to|from)|class weights?|"
@@ -82,10 +85,11 @@ def bottleneck(reading: Reading) -> Draft:
     draft = Draft(reading, spread=0.75)
     home = _home(reading)
     named = [place for place in home if "bottleneck" in reading.memo.passages[place].tags]
-    implied = named or [place for place in home if {"zero", "rare"} & reading.memo.passages[place].tags][:1]
-    credit = reading.own(named) if named else 0.5 if implied else 0.0
+    stated = [place for place in reading.prose(home) if _states(reading, place)]
+    implied = named or stated[:2] or [place for place in home if {"zero", "rare"} & _tags(reading, [place])][:1]
+    credit = reading.own(named) if named else 0.75 if stated else 0.5 if implied else 0.0
     draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
-    shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)]
+    shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
     draft.part(
         2.25,
         1.0 if shown else 0.0,
@@ -98,6 +102,15 @@ def bottleneck(reading: Reading) -> Draft:
     draft.points *= 1.0 if reading.grounded >= 1 else 0.6
     draft.not_judged.append("Whether this is the bottleneck that the results show.")
     return draft
+
+
+def _states(reading: Reading, place: int) -> bool:
+    """A sentence that tells an own result, or a doubt about one, and plans nothing."""
+    tags = reading.memo.passages[place].tags
+    if {"fixed", "expectation", "cost"} & tags or (limits_at(reading, place) and {"threshold", "both_sides"} & tags):
+        return False
+    own = any(item.status in SOURCED for item in reading.numbers_in([place]))
+    return bool(results_at(reading, place)) or own or (counts_out_of(reading, place) and bool({"rare", "zero"} & tags))
 
 
 def _shows(reading: Reading, place: int) -> bool:
@@ -120,13 +133,13 @@ def experiment(reading: Reading) -> Draft:
     """5b: one change, everything else fixed."""
     draft = Draft(reading, spread=1.0)
     home = _home(reading)
-    planned = [place for place in home if "experiment" in reading.memo.passages[place].tags]
+    planned = [place for place in home if "experiment" in _tags(reading, [place])]
+    planned = planned or [place for place in home if {"plan", "knob"} <= _tags(reading, [place])]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
     changed = [
         place
         for place in home
-        if _CHANGE.search(reading.memo.passages[place].text.lower())
-        and {"experiment", "fixed"} & _tags(reading, reading.around([place]))
+        if _changes(reading, place) and {"experiment", "fixed", "plan"} & _tags(reading, reading.around([place]))
     ]
     draft.part(
         1.75,
@@ -135,7 +148,7 @@ def experiment(reading: Reading) -> Draft:
         missing="what exactly is changed, and by how much",
         places=changed,
     )
-    fixed = [place for place in home if "fixed" in reading.memo.passages[place].tags]
+    fixed = [place for place in home if _holds_fixed(reading, place)]
     draft.part(
         1.75,
         1.0 if fixed and (planned or changed) else 0.0,
@@ -150,6 +163,19 @@ def experiment(reading: Reading) -> Draft:
     return draft
 
 
+def _changes(reading: Reading, place: int) -> bool:
+    """It says what would be done to what: a plan with a part of the set-up in it, and no result."""
+    item = reading.memo.passages[place]
+    planned = {"plan", "knob"} <= item.tags and bool({"contrast", "superlative"} & item.tags or _DIGIT.search(item.text))
+    return _CHANGE.search(item.text.lower()) is not None or planned
+
+
+def _holds_fixed(reading: Reading, place: int) -> bool:
+    """Its words say so, or it lists three parts of the set-up."""
+    item = reading.memo.passages[place]
+    return "fixed" in item.tags or len(set(_KNOBS.findall(item.text.lower()))) >= 3
+
+
 def decision(reading: Reading) -> Draft:
     """5c: metric, threshold, what is done on either side."""
     draft = Draft(reading, spread=0.5)
@@ -161,9 +187,7 @@ def decision(reading: Reading) -> Draft:
         and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
     ]
     draft.part(1.0, 1.0 if metric else 0.0, found="a metric", missing="the metric that decides", places=metric)
-    threshold = [
-        place for place in home if "threshold" in reading.memo.passages[place].tags and _has_limit(reading, place)
-    ]
+    threshold = [place for place in home if _has_limit(reading, place)]
     draft.part(
         1.5,
         1.0 if threshold else 0.0,
@@ -171,11 +195,9 @@ def decision(reading: Reading) -> Draft:
         missing="the value you expect or require",
         places=threshold,
     )
-    sides = (
-        [place for place in reading.around(threshold) if "both_sides" in reading.memo.passages[place].tags]
-        if threshold
-        else []
-    )
+    around = [place for place in reading.around(threshold) if place in home]
+    sides = [place for place in around if {"both_sides"} & _tags(reading, [place])]
+    sides = around if has_two_sides(reading, around) else sides[:0] if len(around) < 1 else sides
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
     draft.part(
         1.5,
@@ -191,14 +213,12 @@ def decision(reading: Reading) -> Draft:
 
 
 def _has_limit(reading: Reading, place: int) -> bool:
+    """A value that no output holds, for something that is measured, asked for rather than set."""
     item = reading.memo.passages[place]
-    words = {"condition", "expectation", "both_sides"} & item.tags or re.search(r"[<>≥≤]", item.text)
-    limits = [
-        number
-        for number in reading.numbers_in([place])
-        if number.kind in ("planned", "difference") or 0 < abs(number.value) < 1 or number.unit in ("%", "points")
-    ]
-    return bool(words and limits)
+    measured = {"rare", "common", "middle", "tier", *METRIC} & _tags(reading, reading.around([place]))
+    asked = {"condition", "expectation", "both_sides", "threshold", "modal", "contrast", "superlative", "asks"} & item.tags
+    set_up = {"fixed"} & item.tags and "condition" not in item.tags
+    return bool(measured and (asked or re.search(r"[<>≥≤]", item.text)) and limits_at(reading, place)) and not set_up
 
 
 def feasible(reading: Reading) -> Draft:
@@ -215,9 +235,7 @@ def feasible(reading: Reading) -> Draft:
     draft.part(
         1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost
     )
-    other = [
-        place for place in home if "alternative" in reading.memo.passages[place].tags and _rules_out(reading, place)
-    ]
+    other = [place for place in home if _prefers(reading, place)]
     draft.part(
         0.75,
         1.0 if other else 0.0,
@@ -237,9 +255,11 @@ def _only_word(reading: Reading, place: int) -> bool:
     return amount is None
 
 
-def _rules_out(reading: Reading, place: int) -> bool:
-    text = reading.memo.passages[place].text.lower()
-    return (
-        re.search(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ", text)
-        is not None
-    )
+def _prefers(reading: Reading, place: int) -> bool:
+    """Another way of going on, and what speaks against it or for this one."""
+    item = reading.memo.passages[place]
+    if "alternative" in item.tags and _RULES_OUT.search(item.text.lower()):
+        return True
+    other = {"wish", "size", "knob", "alternative"} & item.tags
+    weighed = "first" in item.tags and bool({"contrast", "superlative", "inference", "negated", "modal"} & item.tags)
+    return bool(other and weighed) and not limits_at(reading, place)

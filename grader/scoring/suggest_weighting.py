@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.model.observation import Number
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import is_mine, leaves_open, quotes, reasons, results_at
 from grader.scoring.suggest_systems import note
 
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
@@ -13,11 +14,29 @@ METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes
 def _hypotheses(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("hypothesis", section="weighting", anywhere=True))
     found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
+    found += [place for place in reading.prose(reading.find(section="weighting")) if _foresees(reading, place)]
     return [
         place
         for place in dict.fromkeys(found)
-        if "verdict" not in reading.memo.passages[place].tags or "before" in reading.memo.passages[place].tags
+        if "verdict" not in reading.memo.passages[place].tags
+        or {"before", "foresaw"} & reading.memo.passages[place].tags
+        or quotes(reading, place)
     ]
+
+
+def _foresees(reading: Reading, place: int) -> bool:
+    """Said of weighting ahead of its result: by its words, a quoted note, or as what would happen."""
+    tags = reading.memo.passages[place].tags
+    if "foresaw" in tags:
+        return True
+    if _results_before(reading, place) or _own_weighted(reading, [place]) or "worth" in tags:
+        return False
+    return quotes(reading, place) or ("modal" in tags and is_mine(reading, place) and "week2" not in tags)
+
+
+def _own_weighted(reading: Reading, places: list[int]) -> bool:
+    """A figure of the weighted run stands here."""
+    return any("/weighted/" in key for item in reading.numbers_in(places) for key in item.keys)
 
 
 def hypothesis(reading: Reading) -> Draft:
@@ -47,7 +66,8 @@ def hypothesis(reading: Reading) -> Draft:
         found="a reason for it",
         missing="a reason for the expectation",
     )
-    mechanism = "mechanism" in tags
+    causal = {"reason", "inference", "modal"} & first.tags or ":" in first.text
+    mechanism = "mechanism" in tags or bool(causal and "learning" in first.tags)
     draft.part(
         1.5,
         share if mechanism else 0.0,
@@ -163,7 +183,7 @@ def weighting_explained(reading: Reading) -> Draft:
     ]
     home = reading.prose(home)
     tags = {place: reading.memo.passages[place].tags for place in home}
-    verdict = [place for place in home if "verdict" in tags[place]]
+    verdict = [place for place in home if "verdict" in tags[place]] or _answers(reading)
     draft.part(
         1.5,
         reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict),
@@ -176,8 +196,9 @@ def weighting_explained(reading: Reading) -> Draft:
         for place in home
         if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]
     ]
+    why += [place for place in _readings(reading) if place not in why]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
-    hedged = [place for place in why if {"hedge", "open"} & tags[place]]
+    hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
         credit = 0.3
@@ -199,6 +220,33 @@ def weighting_explained(reading: Reading) -> Draft:
     draft.points *= max(reading.rests_on("weighted"), 0.4)
     draft.not_judged.append("Whether the explanation follows from the evidence; whether a hedge is reasoning.")
     return draft
+
+
+def _answers(reading: Reading) -> list[int]:
+    """The weighted run's result told of an expectation, in its own sentence or in one of the next two."""
+    guesses = _hypotheses(reading)
+    near = {place for guess in guesses for place in range(guess, min(guess + 3, len(reading.memo.passages)))}
+    written = reading.prose([place for place in sorted(near) if reading.memo.passages[place].kind != "heading"])
+    found = []
+    for place in written:
+        compares = {"contrast", "negated", "fraction", "superlative"} & _tags(reading, [place])
+        both = place in guesses and _own_weighted(reading, [place])
+        if both or (place not in guesses and compares and (results_at(reading, place) or is_mine(reading, place))):
+            found.append(place)
+    return found
+
+
+def _readings(reading: Reading) -> list[int]:
+    """Sentences on weighting that reason from tiers, zeros or what the model learns, and are no expectation."""
+    guesses = _hypotheses(reading)
+    found = []
+    for place in reading.prose(reading.find(section="weighting")):
+        item = reading.memo.passages[place]
+        matter = {"rare", "common", "middle", "tier", "learning", "mechanism"} & item.tags or _own_evidence(reading, place)
+        why = {"inference", "modal", "hedge", "cannot"} & item.tags or ("contrast" in item.tags and "learning" in item.tags)
+        if matter and why and reasons(reading, place) and place not in guesses:
+            found.append(place)
+    return found
 
 
 def _about_weighting(reading: Reading, place: int) -> bool:
