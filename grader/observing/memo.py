@@ -101,7 +101,7 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
 def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) -> Iterator[Passage]:
     placed = list(placed)
     headed = any(item.section for item in placed)
-    homes = {} if headed else _homes(placed, rubric)
+    homes = _homes(placed, rubric, headed=headed)
     last: str | None = None
     for item in placed:
         line = item.line
@@ -113,7 +113,7 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
             if len(item.shared) > 1:
                 last = speaks_of(tags, text, item.shared) or last
             elif headed:
-                last = item.section
+                last = item.section or homes.get(line.block)
             else:
                 last = homes.get(line.block) or _unheaded(text, tags, rubric) or last
             yield Passage(
@@ -141,19 +141,48 @@ def _once(passages: Iterable[Passage]) -> Iterator[Passage]:
             yield item
 
 
-def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
-    """For a memo without any heading: which section each paragraph is about, by its opening words, else by what it "
-    "speaks of."""
+def _homes(placed: list[Placed], rubric: Rubric, *, headed: bool) -> dict[int, str]:
+    """Which section a paragraph is about that stands under no heading of a known section: by its opening words, else
+    by what is said in it, or together below one heading that isn't known."""
+    groups = _groups(placed)
+    if headed:
+        known = {item.section for item in placed if item.section}
+        groups = {block: group for block, group in groups.items() if group is not None}
+        votes = _votes((groups[item.line.block], item) for item in placed if item.line.block in groups and item.memo)
+        found = block_sections(votes, closing=True)
+        return {block: found[group] for block, group in groups.items() if group in found and found[group] not in known}
     lines = [
         (item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)
     ]
-    homes = block_sections((block, text, tags_of(text)) for block, text in lines)
+    grouped = sum(group is not None for group in groups.values()) * 2 > len(groups)
+    together = {block: group if grouped and group is not None else block for block, group in groups.items()}
+    found = block_sections(((together.get(block, block), text, tags_of(text)) for block, text in lines), closing=True)
+    homes = {block: found[group] for block, group in together.items() if group in found}
     seen: set[int] = set()
     for block, text in lines:
         if block not in seen and (named := _opening(text, rubric)) is not None:
             homes[block] = named
         seen.add(block)
     return homes
+
+
+def _groups(placed: list[Placed]) -> dict[int, int | None]:
+    """Paragraph -> the heading below which it stands, as that heading's own number; null below none or a known one."""
+    groups: dict[int, int | None] = {}
+    heading: int | None = None
+    for item in placed:
+        if item.line.kind == "heading":
+            heading = None if item.section else item.line.block
+        elif not item.section:
+            groups.setdefault(item.line.block, heading)
+    return groups
+
+
+def _votes(items: Iterable[tuple[int | None, Placed]]) -> Iterator[tuple[int, str, frozenset[str]]]:
+    for group, item in items:
+        if group is not None and item.line.kind != "heading":
+            for text in sentences(item.line.text):
+                yield group, text, tags_of(text)
 
 
 def _opening(text: str, rubric: Rubric) -> str | None:

@@ -63,12 +63,20 @@ def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str
     return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
 
 
-def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict[int, str]:
-    """For a memo without headings: the section that each paragraph is about, unless it is about several at length."""
+def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]], *, closing: bool = False) -> dict[int, str]:
+    """For a memo without headings: the section that each paragraph is about, unless it is about several at length.
+
+    `closing`: where nothing else speaks of plans, the last paragraph does if it plans something."""
     votes: dict[int, Counter[str]] = {}
+    planned: Counter[int] = Counter()
+    last: int | None = None
     for block, text, tags in sentences:
         probe = Passage(text=text, tags=tags)
         votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
+        planned[block] += bool({"plan", "experiment", "fixed"} & tags and not {"recommend", "situation"} & tags)
+        last = block
+    if closing and last is not None and planned[last]:
+        votes[last]["next"] += planned[last]
     clear = {block: count.most_common(2) for block, count in votes.items() if count}
     return {
         block: top[0][0]
@@ -163,8 +171,10 @@ def _deployment(item: Passage) -> bool:
 
 
 def _next(item: Passage) -> bool:
-    if {"recommend", "situation"} & item.tags:
+    if {"recommend", "situation"} & item.tags and not {"fixed", "knob"} <= item.tags:
         return False
+    if {"fixed", "knob"} <= item.tags and {"experiment", "plan"} & item.tags:
+        return True
     rule = {"threshold", "both_sides"} <= item.tags
     return (
         "bottleneck" in item.tags

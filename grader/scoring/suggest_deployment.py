@@ -8,6 +8,8 @@ from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
 from grader.scoring.suggest_systems import MODELS, note
 
 RATIO_SLACK = 0.08
+BRIEF = 5
+"""A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
 
 
 def latency(reading: Reading) -> Draft:
@@ -158,7 +160,8 @@ def _settles(reading: Reading, place: int) -> bool:
         return len(models) == 1 and "situation" in item.inside and not item.classes
     if "recommend" in item.tags:
         return home or "experiment" not in item.tags
-    return home and len(models) == 1 and "situation" in item.tags
+    brief = len(item.text.split()) <= BRIEF and not any(map(str.isdigit, item.text))
+    return home and len(models) == 1 and ("situation" in item.tags or brief)
 
 
 def _tags_at(reading: Reading, place: int) -> frozenset[str]:

@@ -88,16 +88,20 @@ def bottleneck(reading: Reading) -> Draft:
     stated = [place for place in reading.prose(home) if _states(reading, place)]
     implied = named or stated[:2] or [place for place in home if {"zero", "rare"} & _tags(reading, [place])][:1]
     credit = reading.own(named) if named else 0.75 if stated else 0.5 if implied else 0.0
-    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
+    doubts = [place for place in reading.prose(home) if {"doubt", "open"} & _tags(reading, [place])]
+    if not implied and doubts:
+        implied, credit = doubts[:1], 0.75
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
+    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
+    attacked = implied and any(_holds_fixed(reading, place) or _has_limit(reading, place) for place in home)
     draft.part(
         2.25,
-        1.0 if shown else 0.0,
+        1.0 if shown else 0.7 if attacked and (named or doubts) else 0.0,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
     )
-    if _wishes(reading, home):
+    if _wishes(reading, home) and not shown:
         draft.cap(1.0, "a list of wishes rather than one bottleneck")
     draft.points *= 1.0 if reading.grounded >= 1 else 0.6
     draft.not_judged.append("Whether this is the bottleneck that the results show.")
@@ -141,14 +145,16 @@ def experiment(reading: Reading) -> Draft:
         for place in home
         if _changes(reading, place) and {"experiment", "fixed", "plan"} & _tags(reading, reading.around([place]))
     ]
+    sized = [place for place in changed if _is_sized(reading, place)]
+    fixed = [place for place in home if _holds_fixed(reading, place)]
+    share = 1.0 if sized or fixed else 0.4
     draft.part(
         1.75,
-        reading.own(changed) if planned or changed else 0.0,
+        reading.own(changed) * share if planned or changed else 0.0,
         found="what is changed",
         missing="what exactly is changed, and by how much",
         places=changed,
     )
-    fixed = [place for place in home if _holds_fixed(reading, place)]
     draft.part(
         1.75,
         1.0 if fixed and (planned or changed) else 0.0,
@@ -156,7 +162,7 @@ def experiment(reading: Reading) -> Draft:
         missing="what is held fixed",
         places=fixed,
     )
-    if _wishes(reading, home):
+    if _wishes(reading, home) and not sized:
         draft.cap(1.0, "several ideas, none of them designed")
     draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
     draft.not_judged.append("Whether the experiment attacks the bottleneck and could tell the explanations apart.")
@@ -166,8 +172,16 @@ def experiment(reading: Reading) -> Draft:
 def _changes(reading: Reading, place: int) -> bool:
     """It says what would be done to what: a plan with a part of the set-up in it, and no result."""
     item = reading.memo.passages[place]
-    planned = {"plan", "knob"} <= item.tags and bool({"contrast", "superlative"} & item.tags or _DIGIT.search(item.text))
-    return _CHANGE.search(item.text.lower()) is not None or planned
+    meant = {"plan", "experiment"} & item.tags and "knob" in item.tags
+    planned = meant and bool({"contrast", "superlative"} & item.tags or _DIGIT.search(item.text))
+    return _CHANGE.search(item.text.lower()) is not None or bool(planned)
+
+
+def _is_sized(reading: Reading, place: int) -> bool:
+    """How much is changed: an amount that is no result and no count of what there is."""
+    item = reading.memo.passages[place]
+    new = [number for number in reading.numbers_in([place]) if number.status not in SOURCED and number.kind != "planned"]
+    return bool({"plan", "experiment"} & item.tags and new and "cost" not in item.tags and "reason" not in item.tags)
 
 
 def _holds_fixed(reading: Reading, place: int) -> bool:
@@ -217,7 +231,7 @@ def _has_limit(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     measured = {"rare", "common", "middle", "tier", *METRIC} & _tags(reading, reading.around([place]))
     asked = {"condition", "expectation", "both_sides", "threshold", "modal", "contrast", "superlative", "asks"} & item.tags
-    set_up = {"fixed"} & item.tags and "condition" not in item.tags
+    set_up = "fixed" in item.tags and not {"condition", "threshold"} & item.tags
     return bool(measured and (asked or re.search(r"[<>≥≤]", item.text)) and limits_at(reading, place)) and not set_up
 
 
@@ -251,7 +265,9 @@ def feasible(reading: Reading) -> Draft:
 def _only_word(reading: Reading, place: int) -> bool:
     """Speaks of cost without any amount."""
     text = reading.memo.passages[place].text.lower()
-    amount = _DIGIT.search(text) or re.search(r"\b(?:one|an|two|three|five|six|ten|twenty|half)\b", text)
+    amount = _DIGIT.search(text) or re.search(
+        r"\b(?:an?|one|two|three|four|five|six|eight|ten|twenty|forty|half|single|overnight|ein\w*|zwei|drei|deux|trois|une?|dos|tres)\b", text
+    )
     return amount is None
 
 

@@ -91,14 +91,14 @@ def leaves_open(reading: Reading, place: int) -> bool:
 def limits_at(reading: Reading, place: int) -> list[MemoNumber]:
     """Values that a plan asks for: like a result, but none that the outputs hold."""
     tags = reading.memo.passages[place].tags
-    return [item for item in reading.numbers_in([place]) if _is_limit(item, "zero" in tags)]
+    return [item for item in reading.numbers_in([place]) if _is_limit(item, tags)]
 
 
-def _is_limit(item: MemoNumber, counted: bool) -> bool:
-    if item.status in SOURCED and item.kind != "planned":
+def _is_limit(item: MemoNumber, tags: frozenset[str]) -> bool:
+    if item.status in SOURCED and item.kind != "planned" and "condition" not in tags:
         return False
-    shaped = 0 < abs(item.value) < 1 or item.unit in ("%", "points") or item.kind in ("planned", "difference")
-    return item.unit in ("", "%", "points", "x") and (shaped or counted)
+    shaped = 0 < abs(item.value) < 1 or item.unit in ("%", "points", "x", "ms", "per_second")
+    return shaped or ("zero" in tags and item.unit == "")
 
 
 def has_two_sides(reading: Reading, places: list[int]) -> bool:
