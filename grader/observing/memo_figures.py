@@ -17,7 +17,7 @@ _UNIT = (
     r"[MG]B\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
     r"[KkMBT](?![A-Za-z])|万|亿)?"
 )
-_LEAD = r"(?P<lead>[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?"
+_LEAD = r"(?P<lead>(?<![-=])[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?"
 _DIGITS = r"(?P<digits>\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+[.,]\d+|\d+|[.]\d+)"
 _NUMBER = re.compile(rf"(?<![A-Za-z0-9_.,/])(?<![A-Za-z]-){_LEAD}{_DIGITS}\s?-?{_UNIT}(?![A-Za-z_])")
 _SLASHED = re.compile(r"(?<=[\d)%])\s?/\s?(?=[.\d])")

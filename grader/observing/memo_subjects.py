@@ -108,6 +108,7 @@ def _in_row(figure: Figure, passage: Passage, text: str) -> Subject:
     single = len(re.findall(r"\d[\d.,]*", cells[column])) == 1 if column < len(cells) else False
     gain = bool({"gap", "relative"} & tags_of(head))
     kind: Kind = "ratio" if figure.unit == "x" else "difference" if figure.signed or gain else "value"
+    kind = "planned" if column and figure.lead in ("<", ">", "≤", "≥") else kind
     told = _one(label, METRICS) or _one(label, _MODELS)
     clear = bool(
         model and metric and told and not baseline and single and tier is None and figure.lead not in ("<", ">")

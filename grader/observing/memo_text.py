@@ -226,11 +226,11 @@ def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
     number = _list_number(tag) if kind == "item" else None
     label = label_of(plain)
     if number is not None and len(plain) <= 90 and not _SENTENCE_INSIDE.search(plain):
-        yield Line(plain, "heading", block, number=number, level=8)
+        yield Line(str(number) if _tells(plain) else plain, "heading", block, number=number, level=8)
         if _tells(plain):
             yield Line(plain, kind, block)
     elif label is not None:
-        yield Line(plain, "heading", block, number=label[0], level=8)
+        yield Line(str(label[0]) if _tells(label[1]) else plain, "heading", block, number=label[0], level=8)
         if _tells(label[1]):
             yield Line(label[1], kind, block)
     else:

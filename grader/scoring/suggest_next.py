@@ -93,10 +93,11 @@ def bottleneck(reading: Reading) -> Draft:
         implied, credit = doubts[:1], 0.75
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
     draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
-    attacked = implied and any(_holds_fixed(reading, place) or _has_limit(reading, place) for place in home)
+    design = any(_holds_fixed(reading, place) for place in home), any(_has_limit(reading, place) for place in home)
+    attacked = 1.0 if all(design) else 0.5 if design[0] else 0.3 if design[1] else 0.0
     draft.part(
         2.25,
-        1.0 if shown else 0.7 if attacked and (named or doubts) else 0.0,
+        1.0 if shown else attacked if named or doubts else 0.0,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
