@@ -214,6 +214,9 @@ def _leading_strong(tag: Tag) -> str:
 
 
 def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
+    parent = tag.parent
+    if tag.name == "p" and parent is not None and parent.name == "li" and parent.find("p", recursive=False) is tag:
+        tag = parent  # a list whose items have blank lines between them
     kind: Literal["prose", "item"] = "item" if tag.name in ("li", "dd", "dt") else "prose"
     emphasis = tag.find(["em", "i"], recursive=False)
     emphasised = emphasis is not None and " ".join(emphasis.get_text().split()) == plain

@@ -95,10 +95,11 @@ def limits_at(reading: Reading, place: int) -> list[MemoNumber]:
 
 
 def _is_limit(item: MemoNumber, tags: frozenset[str]) -> bool:
-    if item.status in SOURCED and item.kind != "planned" and "condition" not in tags:
-        return False
+    own = item.status in SOURCED and item.kind != "planned"
     shaped = 0 < abs(item.value) < 1 or item.unit in ("%", "points", "x", "ms", "per_second")
-    return shaped or ("zero" in tags and item.unit == "")
+    if shaped:
+        return not own or "condition" in tags
+    return "zero" in tags and item.unit == "" and not own and "experiment" not in tags
 
 
 def has_two_sides(reading: Reading, places: list[int]) -> bool:
