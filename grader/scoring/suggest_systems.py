@@ -145,7 +145,8 @@ def efficiency(reading: Reading) -> Draft:
         missing="the absolute count beside the per cent, and why the two differ",
         places=told,
     )
-    buys = reading.prose(reading.find("buys", without=("experiment", "bottleneck", "weighted")))
+    buys = reading.prose(reading.find("buys", without="bottleneck"))
+    buys = [place for place in buys if reading.memo.passages[place].section not in ("weighting", "per_class", "next")]
     concrete = [place for place in buys if _is_concrete(reading, place)]
     credit = reading.own(buys) * (1.0 if concrete else 0.25) * max(reading.grounded, 0.5)
     draft.part(
@@ -170,8 +171,8 @@ def interpretation(reading: Reading) -> Draft:
     )
     guesses = [
         place
-        for place in reading.prose(reading.find(("hypothesis", "foresaw"), anywhere=True))
-        if _is_overall(reading, place)
+        for place in reading.find(("hypothesis", "foresaw"), anywhere=True)
+        if _is_overall(reading, place) and (reading.prose([place]) or _is_checked_row(reading, place))
     ]
     told = [place for place in reading.around(guesses) if _turned_out(reading, place)]
     inside = [place for place in guesses if reading.memo.passages[place].memo]
@@ -207,7 +208,7 @@ def _beside_full(reading: Reading, place: int) -> bool:
     tags = reading.memo.passages[place].tags
     course = [item for item in numbers if item.status == "course" and "full fine-tuning" in item.output]
     own = [item for item in numbers if item.status in SOURCED and any(key.startswith("encoder/") for key in item.keys)]
-    lost = [item for item in numbers if item.kind == "difference" and item not in course]
+    lost = [item for item in numbers if item not in course and (item.kind == "difference" or 0 < abs(item.value) < 0.1)]
     named = "full_ft" in tags and "weighted" not in tags
     return bool((course and (own or lost)) or (named and own and reasons(reading, place)) or (named and lost))
 
@@ -219,7 +220,7 @@ def _counts_beside(reading: Reading, place: int) -> bool:
     shares = any(sign in text for sign in ("%", "per cent", "percent", "share", "prozent", "por ciento", "pour cent"))
     numbers = reading.numbers_in([place])
     count = any(number.value > 1e5 and number.unit == "" for number in numbers) or {"fraction", "relative"} & item.tags
-    about = {"trainable", "size"} & item.tags or any(number.metric == "trainable" for number in numbers)
+    about = {"trainable", "size", "weights"} & item.tags or any(number.metric == "trainable" for number in numbers)
     if {"macro_f1", "accuracy", "latency"} & item.tags:
         return "absolute" in item.tags and bool(count)
     return bool(shares and count and (about or "absolute" in item.tags) and {"contrast", "inference"} & item.tags)
@@ -244,9 +245,17 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
     return bool(metrics) and several and bool(apart) and "full_ft" not in item.tags and not CAUSES & item.tags
 
 
+def _is_checked_row(reading: Reading, place: int) -> bool:
+    """A row of a table on predictions and what came of them."""
+    item = reading.memo.passages[place]
+    return item.section in ("systems", None) and item.header.count("|") > 1 and len(reading.numbers_in([place])) > 0
+
+
 def _turned_out(reading: Reading, place: int) -> bool:
     """What came of a prediction: a word for it, or the result itself."""
     tags = reading.memo.passages[place].tags
+    if reading.memo.passages[place].kind == "row":
+        return _is_checked_row(reading, place)
     return bool({"verdict", "exception"} & tags) or bool(results_at(reading, place))
 
 

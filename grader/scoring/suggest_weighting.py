@@ -8,6 +8,8 @@ from grader.scoring.suggest_reading import SOURCED, Reading
 from grader.scoring.suggest_shape import is_mine, leaves_open, quotes, reasons, results_at
 from grader.scoring.suggest_systems import note
 
+SPAN = 4
+"""So many sentences belong to an expectation at most."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
 
 
@@ -15,13 +17,13 @@ def _hypotheses(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("hypothesis", section="weighting", anywhere=True))
     found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
     found += [place for place in reading.prose(reading.find(section="weighting")) if _foresees(reading, place)]
-    return [
-        place
-        for place in dict.fromkeys(found)
-        if "verdict" not in reading.memo.passages[place].tags
-        or {"before", "foresaw"} & reading.memo.passages[place].tags
-        or quotes(reading, place)
-    ]
+    kept: list[int] = []
+    for place in dict.fromkeys(found):
+        early = {"before", "foresaw"} & reading.memo.passages[place].tags or quotes(reading, place)
+        again = kept and _results_before(reading, place)
+        if early or ("verdict" not in reading.memo.passages[place].tags and not again):
+            kept.append(place)
+    return kept
 
 
 def _foresees(reading: Reading, place: int) -> bool:
@@ -47,10 +49,10 @@ def hypothesis(reading: Reading) -> Draft:
     if not found:
         draft.missing.append("an expectation from before the run, with its reason")
         return draft
-    near = reading.around(found[:1])
+    near = _span(reading, found[0])
     tags = frozenset().union(*(reading.memo.passages[place].tags for place in near))
     first = reading.memo.passages[found[0]]
-    before = "before" in tags or not _results_before(reading, found[0])
+    before = "before" in tags or "foresaw" in tags or not _results_before(reading, found[0])
     share = reading.own(found)
     draft.part(
         1.5,
@@ -66,8 +68,8 @@ def hypothesis(reading: Reading) -> Draft:
         found="a reason for it",
         missing="a reason for the expectation",
     )
-    causal = {"reason", "inference", "modal"} & first.tags or ":" in first.text
-    mechanism = "mechanism" in tags or bool(causal and "learning" in first.tags)
+    causal = {"reason", "inference", "modal"} & tags or ":" in first.text
+    mechanism = "mechanism" in tags or bool(causal and "learning" in tags)
     draft.part(
         1.5,
         share if mechanism else 0.0,
@@ -76,16 +78,28 @@ def hypothesis(reading: Reading) -> Draft:
     )
     sized = [
         item
-        for item in reading.numbers_in([*found[:1]])
+        for item in reading.numbers_in(near)
         if item.kind in ("planned", "difference") or item.unit in ("%", "points")
     ]
-    sized = sized or [item for item in reading.numbers_in(found[:1]) if 0 < abs(item.value) < 1]
+    sized = sized or [item for item in reading.numbers_in(near) if 0 < abs(item.value) < 1]
     draft.part(
         1.0, 1.0 if sized else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
     )
     if reading.grounded < 0.7:
         draft.points *= 0.75
     return draft
+
+
+def _span(reading: Reading, start: int) -> list[int]:
+    """An expectation with what follows it in its section up to the result."""
+    home = reading.memo.passages[start].section
+    found = [start]
+    for place in range(start + 1, min(start + SPAN, len(reading.memo.passages))):
+        item = reading.memo.passages[place]
+        if item.kind in ("heading", "row") or item.section != home or _own_weighted(reading, [place]):
+            break
+        found.append(place)
+    return found
 
 
 def _results_before(reading: Reading, place: int) -> bool:
@@ -137,6 +151,8 @@ def transfer(reading: Reading) -> Draft:
     credit = reading.own(places) if weeks else 0.35 if reading.find("week2") else 0.0
     draft.part(1.5, credit, found="week 2's figures", missing="the encoder's figures of week 2", places=places)
     compared = [place for place in reading.prose(reading.around(places)) if _is_relative(reading, place)]
+    told = reading.prose(reading.find(("relative", "fraction"), ("week2", "verdict", "encoder"), section="weighting"))
+    compared += told if weeks else []
     hinted = reading.prose(
         [
             place
@@ -223,8 +239,11 @@ def weighting_explained(reading: Reading) -> Draft:
 
 
 def _answers(reading: Reading) -> list[int]:
-    """The weighted run's result told of an expectation, in its own sentence or in one of the next two."""
+    """The weighted run's result told of an expectation: in its own sentence, in one of the next two, or named again after it."""
     guesses = _hypotheses(reading)
+    again = reading.prose(reading.find("hypothesis", section="weighting"))
+    if again := [place for place in again if place not in guesses and guesses and _results_before(reading, place)]:
+        return again
     near = {place for guess in guesses for place in range(guess, min(guess + 3, len(reading.memo.passages)))}
     written = reading.prose([place for place in sorted(near) if reading.memo.passages[place].kind != "heading"])
     found = []
