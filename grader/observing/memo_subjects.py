@@ -79,6 +79,8 @@ class Subject:
     tier: str | None = None
     clear: bool = False
     kind: Kind = "value"
+    compared: bool = False
+    """The sentence tells of gains, gaps or changes: a figure that no output holds may follow from two."""
 
 
 def subject_of(figure: Figure, passage: Passage) -> Subject:
@@ -136,7 +138,8 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
         and _metric_clear(metric, figure, chunk, said)
     )
     clear = clear and _pairs_off(lower, figure)
-    return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage))
+    compared = bool({"rise", "gap"} & passage.tags)
+    return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage), compared)
 
 
 def _kind(figure: Figure, lower: str, passage: Passage) -> Kind:

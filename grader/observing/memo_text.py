@@ -45,7 +45,7 @@ _BLOCKS = (
 )
 _LABEL = re.compile(
     r"^\W{0,4}(?:(?:section|part|teil|abschnitt|secci[oó]n|sección|partie|question|q|memo|results?|§|第)\s*)?"
-    r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|\s(?=[A-ZÄÖÜ]))\s*(?P<rest>.{0,90})$",
+    r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|(?-i:\s(?=[A-ZÄÖÜ])))\s*(?P<rest>.{0,90})$",
     re.IGNORECASE,
 )
 _BARE = re.compile(

@@ -85,7 +85,7 @@ class Tracer:
         if (
             subject.kind != "value"
             or figure.unit in ("min", "s", "h", "money")
-            or (figure.unit == "%" and not subject.clear)
+            or ((figure.unit == "%" or (subject.compared and figure.decimals >= 3)) and not subject.clear)
         ):
             found = next((item for item in self.derived if _derived_fits(figure, item)), None)
             if found:

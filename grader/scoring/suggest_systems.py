@@ -174,7 +174,7 @@ def interpretation(reading: Reading) -> Draft:
         for place in reading.find(("hypothesis", "foresaw"), anywhere=True)
         if _is_overall(reading, place) and (reading.prose([place]) or _is_checked_row(reading, place))
     ]
-    told = [place for place in reading.around(guesses) if _turned_out(reading, place)]
+    told = [place for place in reading.around(guesses, 2) if _turned_out(reading, place)]
     inside = [place for place in guesses if reading.memo.passages[place].memo]
     credit = 1.0 if inside and told else 0.4 if inside else 0.2 if guesses else 0.0
     draft.part(

@@ -23,7 +23,7 @@ def _hypotheses(reading: Reading) -> list[int]:
         again = kept and _results_before(reading, place)
         if early or ("verdict" not in reading.memo.passages[place].tags and not again):
             kept.append(place)
-    return kept
+    return sorted(kept)
 
 
 def _foresees(reading: Reading, place: int) -> bool:
@@ -163,6 +163,7 @@ def transfer(reading: Reading) -> Draft:
     loosely = reading.prose(
         [place for place in places if {"week2"} & reading.memo.passages[place].tags and draft.points > 1]
     )
+    loosely += reading.prose(reading.find("encoder", ("contrast", "verdict"), section="weighting"))
     share = 1.0 if compared else 0.6 if hinted else 0.35 if loosely else 0.0
     known = reading.quoted("decoder", "macro_f1", run="weighted").credit >= 1
     draft.part(
@@ -239,12 +240,12 @@ def weighting_explained(reading: Reading) -> Draft:
 
 
 def _answers(reading: Reading) -> list[int]:
-    """The weighted run's result told of an expectation: in its own sentence, in one of the next two, or named again after it."""
+    """The weighted run's result told of an expectation: in its own sentence, in one of those that follow, or named again after it."""
     guesses = _hypotheses(reading)
     again = reading.prose(reading.find("hypothesis", section="weighting"))
     if again := [place for place in again if place not in guesses and guesses and _results_before(reading, place)]:
         return again
-    near = {place for guess in guesses for place in range(guess, min(guess + 3, len(reading.memo.passages)))}
+    near = {place for guess in guesses for place in range(guess, min(guess + SPAN, len(reading.memo.passages)))}
     written = reading.prose([place for place in sorted(near) if reading.memo.passages[place].kind != "heading"])
     found = []
     for place in written:
