@@ -8,6 +8,8 @@ from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
 from grader.scoring.suggest_systems import MODELS, note
 
 RATIO_SLACK = 0.08
+BARE = 0.5
+"""What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
 """A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
 
@@ -161,6 +163,7 @@ def _settles(reading: Reading, place: int) -> bool:
     if "recommend" in item.tags:
         return home or "experiment" not in item.tags
     brief = len(item.text.split()) <= BRIEF and not any(map(str.isdigit, item.text))
+    brief = brief and not {"latency", "throughput", "rise", "superlative"} & item.tags
     return home and len(models) == 1 and ("situation" in item.tags or brief)
 
 
@@ -210,7 +213,19 @@ def recommendation(reading: Reading) -> Draft:
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
     draft.points *= 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.5
+    if not any(_is_reasoned(reading, place) for place in near):
+        draft.points *= BARE
+        draft.missing.append("why, and what someone who acts on it has to know")
     return draft
+
+
+def _is_reasoned(reading: Reading, place: int) -> bool:
+    """More than a name beside another: a reason, a price, a condition, in a sentence."""
+    item = reading.memo.passages[place]
+    words = {"reason", "inference", "give_up", "switch", "contrast", "condition"} & item.tags
+    return item.kind != "row" and len(item.text.split()) > BRIEF and bool(words) and bool(
+        {"situation", "encoder", "decoder", "rare", "common"} & item.tags or reading.numbers_in([place])
+    )
 
 
 def _recommend_tags(reading: Reading, places: list[int]) -> frozenset[str]:

@@ -219,7 +219,10 @@ def _counts_beside(reading: Reading, place: int) -> bool:
     text = item.text.lower()
     shares = any(sign in text for sign in ("%", "per cent", "percent", "share", "prozent", "por ciento", "pour cent"))
     numbers = reading.numbers_in([place])
-    count = any(number.value > 1e5 and number.unit == "" for number in numbers) or {"fraction", "relative"} & item.tags
+    count = any(
+        (number.value > 1e5 and number.unit == "") or number.unit == "x" for number in numbers
+    )
+    count = count or "fraction" in item.tags
     about = {"trainable", "size", "weights"} & item.tags or any(number.metric == "trainable" for number in numbers)
     if {"macro_f1", "accuracy", "latency"} & item.tags:
         return "absolute" in item.tags and bool(count)

@@ -18,12 +18,20 @@ def _hypotheses(reading: Reading) -> list[int]:
     found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
     found += [place for place in reading.prose(reading.find(section="weighting")) if _foresees(reading, place)]
     kept: list[int] = []
-    for place in dict.fromkeys(found):
+    for place in dict.fromkeys(place for place in found if _is_expected(reading, place)):
         early = {"before", "foresaw"} & reading.memo.passages[place].tags or quotes(reading, place)
         again = kept and _results_before(reading, place)
         if early or ("verdict" not in reading.memo.passages[place].tags and not again):
             kept.append(place)
     return sorted(kept)
+
+
+def _is_expected(reading: Reading, place: int) -> bool:
+    """By somebody, of this run: not in general, and not the exercise itself."""
+    item = reading.memo.passages[place]
+    label = item.text.split(":")[0] if ":" in item.text[:40] else ""
+    held = {"before", "foresaw", "modal", "expectation"} & item.tags or is_mine(reading, place) or quotes(reading, place)
+    return bool(held or label or reading.numbers_in([place])) and "asked" not in item.tags
 
 
 def _foresees(reading: Reading, place: int) -> bool:
