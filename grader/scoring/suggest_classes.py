@@ -10,7 +10,7 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
-from grader.scoring.suggest_shape import GAP_SHARE, TIERS, leaves_open, results_at, tells_outcome, weighs_cause
+from grader.scoring.suggest_shape import CAUSES, GAP_SHARE, leaves_open, results_at, tells_outcome, weighs_cause
 
 TIER = re.compile(
     r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
@@ -209,7 +209,7 @@ def explanations(reading: Reading) -> Draft:
     """3d: competing explanations, one tested against own evidence, the rest left open."""
     draft = Draft(reading, spread=1.0)
     home = [place for place in reading.find(("exposure", "size", "architecture")) if _explains(reading, place)]
-    home = reading.prose(home)
+    home = [place for place in home if reading.prose([place]) or _is_weighed_row(reading, place)]
     topics: set[str] = set()
     for place in home:
         topics |= {"exposure", "size", "architecture"} & reading.memo.passages[place].tags
@@ -257,6 +257,12 @@ def explanations(reading: Reading) -> Draft:
     return draft
 
 
+def _is_weighed_row(reading: Reading, place: int) -> bool:
+    """A row of a table that holds something for and against each cause."""
+    item = reading.memo.passages[place]
+    return item.section == "per_class" and bool(CAUSES & item.inside) and item.header.count("|") >= 1
+
+
 def _explains(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     if item.section in ("weighting", "next", "deployment") or "weighted" in item.tags:
@@ -269,6 +275,8 @@ def _explains(reading: Reading, place: int) -> bool:
 
 def _tested(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
+    if item.kind == "row":
+        return bool(reading.numbers_in([place]))
     if weighs_cause(reading, place):
         return True
     if "test_of" not in item.tags:
