@@ -139,7 +139,7 @@ def where(reading: Reading) -> Draft:
     gains = [
         place
         for place in places
-        if any(item.kind == "difference" and item.status == "derived" for item in reading.numbers_in([place]))
+        if any(item.status == "derived" and _is_gain(item) for item in reading.numbers_in([place]))
     ]
     draft.part(
         1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains
@@ -171,6 +171,10 @@ def where(reading: Reading) -> Draft:
         draft.points *= 0.6
     draft.not_judged.append("Whether the reading of the tiers is right.")
     return draft
+
+
+def _is_gain(item: MemoNumber) -> bool:
+    return item.kind == "difference" or item.output.startswith("difference")
 
 
 def _text(reading: Reading, place: int) -> str:

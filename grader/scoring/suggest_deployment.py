@@ -272,6 +272,8 @@ def grounded(reading: Reading) -> Draft:
         missing="what would change it, with a number",
         places=numbered or switches,
     )
+    if not any(_is_reasoned(reading, place) for place in reading.around(found)):
+        draft.points *= BARE
     if not speed:
         draft.cap(2.0, "the recommendation does not mention latency")
     draft.not_judged.append("Whether the recommendation follows from the evidence.")

@@ -97,7 +97,7 @@ def bottleneck(reading: Reading) -> Draft:
     attacked = 1.0 if all(design) else 0.5 if design[0] else 0.3 if design[1] else 0.0
     draft.part(
         2.25,
-        1.0 if shown else attacked if named or doubts else 0.0,
+        (1.0 if attacked else 0.65) if shown else attacked if named or doubts else 0.0,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,

@@ -20,8 +20,8 @@ def _hypotheses(reading: Reading) -> list[int]:
     kept: list[int] = []
     for place in dict.fromkeys(place for place in found if _is_expected(reading, place)):
         early = {"before", "foresaw"} & reading.memo.passages[place].tags or quotes(reading, place)
-        again = kept and _results_before(reading, place)
-        if early or ("verdict" not in reading.memo.passages[place].tags and not again):
+        told = "verdict" in reading.memo.passages[place].tags and kept
+        if early or (not told and (not kept or not _results_before(reading, place))):
             kept.append(place)
     return sorted(kept)
 
@@ -69,15 +69,15 @@ def hypothesis(reading: Reading) -> Draft:
         missing="said clearly that it was held before the run",
         places=found,
     )
-    reason = {"reason", "mechanism"} & first.tags or "reason" in tags
+    causal = {"reason", "inference", "modal"} & tags or ":" in first.text
+    mechanism = "mechanism" in tags or bool(causal and "learning" in tags)
+    reason = {"reason", "mechanism"} & first.tags or "reason" in tags or mechanism
     draft.part(
         1.0,
         share if reason or "week2" in first.tags or "encoder" in first.tags else 0.0,
         found="a reason for it",
         missing="a reason for the expectation",
     )
-    causal = {"reason", "inference", "modal"} & tags or ":" in first.text
-    mechanism = "mechanism" in tags or bool(causal and "learning" in tags)
     draft.part(
         1.5,
         share if mechanism else 0.0,
@@ -91,7 +91,7 @@ def hypothesis(reading: Reading) -> Draft:
     ]
     sized = sized or [item for item in reading.numbers_in(near) if 0 < abs(item.value) < 1]
     draft.part(
-        1.0, 1.0 if sized else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
+        1.0, 1.0 if sized or "fraction" in first.tags else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
     )
     if reading.grounded < 0.7:
         draft.points *= 0.75
@@ -270,7 +270,8 @@ def _readings(reading: Reading) -> list[int]:
     found = []
     for place in reading.prose(reading.find(section="weighting")):
         item = reading.memo.passages[place]
-        matter = {"rare", "common", "middle", "tier", "learning", "mechanism"} & item.tags or _own_evidence(reading, place)
+        matter = {"rare", "common", "middle", "tier", "learning", "mechanism", "weights"} & item.tags
+        matter = matter or {"accuracy", "macro_f1"} & item.tags or _own_evidence(reading, place)
         why = {"inference", "modal", "hedge", "cannot"} & item.tags or ("contrast" in item.tags and "learning" in item.tags)
         if matter and why and reasons(reading, place) and place not in guesses:
             found.append(place)
