@@ -233,7 +233,9 @@ def _has_limit(reading: Reading, place: int) -> bool:
     measured = {"rare", "common", "middle", "tier", *METRIC} & _tags(reading, reading.around([place]))
     asked = {"condition", "expectation", "both_sides", "threshold", "modal", "contrast", "superlative", "asks"} & item.tags
     set_up = "fixed" in item.tags and not {"condition", "threshold"} & item.tags
-    return bool(measured and (asked or re.search(r"[<>≥≤]", item.text)) and limits_at(reading, place)) and not set_up
+    part = {"fraction", "zero"} <= item.tags and bool({"asks", "modal"} & item.tags)
+    limits = part or bool(limits_at(reading, place))
+    return bool(measured and (asked or re.search(r"[<>≥≤]", item.text))) and limits and not set_up
 
 
 def feasible(reading: Reading) -> Draft:

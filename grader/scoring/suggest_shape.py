@@ -95,7 +95,7 @@ def limits_at(reading: Reading, place: int) -> list[MemoNumber]:
 
 
 def _is_limit(item: MemoNumber, tags: frozenset[str]) -> bool:
-    own = item.status in SOURCED and item.kind != "planned"
+    own = item.status == "agrees" and item.kind != "planned"
     shaped = 0 < abs(item.value) < 1 or item.unit in ("%", "points", "x", "ms", "per_second")
     if shaped:
         return not own or "condition" in tags

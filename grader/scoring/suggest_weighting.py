@@ -258,7 +258,8 @@ def _answers(reading: Reading) -> list[int]:
     found = []
     for place in written:
         compares = {"contrast", "negated", "fraction", "superlative"} & _tags(reading, [place])
-        both = place in guesses and _own_weighted(reading, [place])
+        pair = results_at(reading, place) and len(reading.numbers_in([place])) > 1
+        both = place in guesses and (_own_weighted(reading, [place]) or bool(pair))
         if both or (place not in guesses and compares and (results_at(reading, place) or is_mine(reading, place))):
             found.append(place)
     return found
