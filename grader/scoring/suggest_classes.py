@@ -10,7 +10,7 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
-from grader.scoring.suggest_shape import CAUSES, GAP_SHARE, leaves_open, results_at, tells_outcome, weighs_cause
+from grader.scoring.suggest_shape import CAUSES, GAP_SHARE, leaves_open, tells_outcome, weighs_cause
 
 TIER = re.compile(
     r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
@@ -197,7 +197,7 @@ def _ranks(reading: Reading, place: int) -> bool:
 
 
 def _shares(reading: Reading, place: int) -> bool:
-    """A tier's part of the gap as the outputs give it; or a per-cent figure in a sentence on gap and tiers, or in a column called share."""
+    """A tier's part of the gap as the outputs give it; or a per-cent figure in a sentence on gap and tiers, or in such a column."""
     item = reading.memo.passages[place]
     if any(number.output.startswith(GAP_SHARE) for number in reading.numbers_in([place])):
         return True

@@ -17,7 +17,7 @@ BRIEF = 5
 def latency(reading: Reading) -> Draft:
     """4a: ms per example and examples per second of both, hardware and method."""
     draft = Draft(reading, firm=True)
-    worths = (("latency_ms", "ms per example", 2.25), ("throughput", "examples per second", 1.0))
+    worths = (("latency_ms", "ms per example", 2.0), ("throughput", "examples per second", 1.0))
     own = 0.0
     for metric, name, worth in worths:
         quotes = [reading.quoted(model, metric) for model in MODELS]
@@ -29,9 +29,10 @@ def latency(reading: Reading) -> Draft:
     home = sorted({item.passage for item in reading.memo.numbers if item.metric in ("latency_ms", "throughput")})
     near = reading.around(home, 2)
     for tag, name, worth in (
-        ("hardware", "the hardware", 0.6),
-        ("method", "warm-up and repetitions", 0.7),
-        ("batch32", "the batch size", 0.45),
+        ("hardware", "the hardware", 0.5),
+        ("method", "warm-up and repetitions", 0.6),
+        ("batch32", "the batch size", 0.4),
+        ("length", "the length of the texts", 0.5),
     ):
         places = [place for place in near if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
@@ -223,8 +224,11 @@ def _is_reasoned(reading: Reading, place: int) -> bool:
     """More than a name beside another: a reason, a price, a condition, in a sentence."""
     item = reading.memo.passages[place]
     words = {"reason", "inference", "give_up", "switch", "contrast", "condition"} & item.tags
-    return item.kind != "row" and len(item.text.split()) > BRIEF and bool(words) and bool(
-        {"situation", "encoder", "decoder", "rare", "common"} & item.tags or reading.numbers_in([place])
+    return (
+        item.kind != "row"
+        and len(item.text.split()) > BRIEF
+        and bool(words)
+        and bool({"situation", "encoder", "decoder", "rare", "common"} & item.tags or reading.numbers_in([place]))
     )
 
 

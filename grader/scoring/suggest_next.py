@@ -14,7 +14,9 @@ LATE = 0.7
 HEADED = 3
 """So many parts under headings of their own show how the memo is built."""
 _DIGIT = re.compile(r"\d")
-_KNOBS = re.compile(r"\b(?:seed|rank|r ?=|epoch|learning rate|lr\b|modules|data|adapters|batch|split|époque|graine|test set)")
+_KNOBS = re.compile(
+    r"\b(?:seed|rank|r ?=|epoch|learning rate|lr\b|modules|data|adapters|batch|split|époque|graine|test set)"
+)
 _RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -86,15 +88,13 @@ def bottleneck(reading: Reading) -> Draft:
     home = _home(reading)
     named = [place for place in home if "bottleneck" in reading.memo.passages[place].tags]
     stated = [place for place in reading.prose(home) if _states(reading, place)]
-    implied = named or stated[:2] or [place for place in home if {"zero", "rare"} & _tags(reading, [place])][:1]
-    credit = reading.own(named) if named else 0.75 if stated else 0.5 if implied else 0.0
     doubts = [place for place in reading.prose(home) if {"doubt", "open"} & _tags(reading, [place])]
-    if not implied and doubts:
-        implied, credit = doubts[:1], 0.75
+    hinted = [place for place in home if {"zero", "rare"} & _tags(reading, [place])]
+    implied = named or stated[:2] or hinted[:1] or doubts[:1]
+    credit = reading.own(named) if named else 0.75 if stated or (doubts and not hinted) else 0.5 if implied else 0.0
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
     draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
-    design = any(_holds_fixed(reading, place) for place in home), any(_has_limit(reading, place) for place in home)
-    attacked = 1.0 if all(design) else 0.5 if design[0] else 0.3 if design[1] else 0.0
+    attacked = _attacked(reading, home)
     draft.part(
         2.25,
         (1.0 if attacked else 0.65) if shown else attacked if named or doubts else 0.0,
@@ -109,8 +109,15 @@ def bottleneck(reading: Reading) -> Draft:
     return draft
 
 
+def _attacked(reading: Reading, home: list[int]) -> float:
+    """How far a design follows on the bottleneck: what is designed against is no wish."""
+    fixed = any(_holds_fixed(reading, place) for place in home)
+    limit = any(_has_limit(reading, place) for place in home)
+    return 1.0 if fixed and limit else 0.5 if fixed else 0.3 if limit else 0.0
+
+
 def _states(reading: Reading, place: int) -> bool:
-    """A sentence that tells an own result, or a doubt about one, and plans nothing."""
+    """A sentence that tells an own result and plans nothing."""
     tags = reading.memo.passages[place].tags
     if {"fixed", "expectation", "cost"} & tags or (limits_at(reading, place) and {"threshold", "both_sides"} & tags):
         return False
@@ -181,7 +188,9 @@ def _changes(reading: Reading, place: int) -> bool:
 def _is_sized(reading: Reading, place: int) -> bool:
     """How much is changed: an amount that is no result and no count of what there is."""
     item = reading.memo.passages[place]
-    new = [number for number in reading.numbers_in([place]) if number.status not in SOURCED and number.kind != "planned"]
+    new = [
+        number for number in reading.numbers_in([place]) if number.status not in SOURCED and number.kind != "planned"
+    ]
     return bool({"plan", "experiment"} & item.tags and new and "cost" not in item.tags and "reason" not in item.tags)
 
 
@@ -211,8 +220,8 @@ def decision(reading: Reading) -> Draft:
         places=threshold,
     )
     around = [place for place in reading.around(threshold) if place in home]
-    sides = [place for place in around if {"both_sides"} & _tags(reading, [place])]
-    sides = around if has_two_sides(reading, around) else sides[:0] if len(around) < 1 else sides
+    told = [place for place in around if "both_sides" in reading.memo.passages[place].tags]
+    sides = around if has_two_sides(reading, around) else told
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
     draft.part(
         1.5,
@@ -231,7 +240,16 @@ def _has_limit(reading: Reading, place: int) -> bool:
     """A value that no output holds, for something that is measured, asked for rather than set."""
     item = reading.memo.passages[place]
     measured = {"rare", "common", "middle", "tier", *METRIC} & _tags(reading, reading.around([place]))
-    asked = {"condition", "expectation", "both_sides", "threshold", "modal", "contrast", "superlative", "asks"} & item.tags
+    asked = {
+        "condition",
+        "expectation",
+        "both_sides",
+        "threshold",
+        "modal",
+        "contrast",
+        "superlative",
+        "asks",
+    } & item.tags
     set_up = "fixed" in item.tags and not {"condition", "threshold"} & item.tags
     part = {"fraction", "zero"} <= item.tags and bool({"asks", "modal"} & item.tags)
     limits = part or bool(limits_at(reading, place))
@@ -269,7 +287,8 @@ def _only_word(reading: Reading, place: int) -> bool:
     """Speaks of cost without any amount."""
     text = reading.memo.passages[place].text.lower()
     amount = _DIGIT.search(text) or re.search(
-        r"\b(?:an?|one|two|three|four|five|six|eight|ten|twenty|forty|half|single|overnight|ein\w*|zwei|drei|deux|trois|une?|dos|tres)\b", text
+        r"\b(?:an?|one|two|three|four|five|six|eight|ten|twenty|forty|half|single|overnight|ein\w*|zwei|drei|deux|trois|une?|dos|tres)\b",
+        text,
     )
     return amount is None
 

@@ -19,7 +19,6 @@ RESULTS = frozenset({"accuracy", "macro_f1", "zero_f1_classes", "f1"})
 GAP_SHARE = "share of the macro F1 gap"
 """How derived figures are told that a tier's part of the gap gives."""
 _OUT_OF = re.compile(r"\d+ ?(?:of|out of|on|von|sur|de|/) ?(?:the |our |those |den |les |las )?\d+")
-_OTHER = re.compile(r"ratio|relative|difference|share")
 _QUOTE = re.compile(r"[\"“„«](?:[^\"”“»]{12,})[\"”“»]")
 _MINE = re.compile(r"\b(?:i|my|we|our|ich|wir|je|nous|mein\w*|mi|yo)\b|j'|我")
 _SECOND_SIDE = re.compile(
@@ -39,8 +38,14 @@ def results_at(reading: Reading, place: int) -> list[MemoNumber]:
 
 def _is_result(item: MemoNumber) -> bool:
     if item.status == "derived":
-        return item.metric not in ("trainable", "latency_ms", "throughput") and item.unit not in ("min", "s", "h", "money", "mb")
-    kinds = {key.split("/")[2] for key in item.keys} or {item.metric}
+        return item.metric not in ("trainable", "latency_ms", "throughput") and item.unit not in (
+            "min",
+            "s",
+            "h",
+            "money",
+            "mb",
+        )
+    kinds = {key.split("/")[2] for key in item.keys} or {item.metric or ""}
     return item.status in SOURCED and bool(kinds & RESULTS)
 
 

@@ -136,7 +136,9 @@ def efficiency(reading: Reading) -> Draft:
         for item in reading.memo.numbers
         if item.unit == "%" and (item.metric == "trainable" or "share of trained" in item.output)
     ]
-    told = [place for place in reading.prose([place for place, _ in reading.written()]) if _counts_beside(reading, place)]
+    told = [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _counts_beside(reading, place)
+    ]
     credit = 1.0 if told and (shares or counts) else 0.5 if counts and shares else 0.0
     draft.part(
         1.0,
@@ -160,7 +162,9 @@ def interpretation(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.0)
     both = reading.prose(reading.find("accuracy", ("macro_f1", "zero"), "explains_metrics"))
     near = reading.prose(reading.find(("accuracy", "macro_f1"), "explains_metrics"))
-    near += [place for place in reading.prose([place for place, _ in reading.written()]) if _parts_metrics(reading, place)]
+    near += [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _parts_metrics(reading, place)
+    ]
     credit = reading.own(both or near) * (1.0 if both or len(set(near)) > 1 else 0.75)
     draft.part(
         2.0,
@@ -184,7 +188,9 @@ def interpretation(reading: Reading) -> Draft:
         missing="your prediction from before, and how it turned out",
         places=inside,
     )
-    open_ = [place for place in reading.prose([place for place, _ in reading.written()]) if _uncontrolled(reading, place)]
+    open_ = [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _uncontrolled(reading, place)
+    ]
     draft.part(
         1.5,
         reading.own(open_) * max(reading.grounded, 0.6),
@@ -219,9 +225,7 @@ def _counts_beside(reading: Reading, place: int) -> bool:
     text = item.text.lower()
     shares = any(sign in text for sign in ("%", "per cent", "percent", "share", "prozent", "por ciento", "pour cent"))
     numbers = reading.numbers_in([place])
-    count = any(
-        (number.value > 1e5 and number.unit == "") or number.unit == "x" for number in numbers
-    )
+    count = any((number.value > 1e5 and number.unit == "") or number.unit == "x" for number in numbers)
     count = count or "fraction" in item.tags
     about = {"trainable", "size", "weights"} & item.tags or any(number.metric == "trainable" for number in numbers)
     if {"macro_f1", "accuracy", "latency"} & item.tags:
@@ -233,7 +237,7 @@ def _is_concrete(reading: Reading, place: int) -> bool:
     """It says how much, or against what."""
     item = reading.memo.passages[place]
     sized = any(number.unit == "mb" or number.metric in ("latency_ms",) for number in reading.numbers_in([place]))
-    return sized or item.section in ("systems", None) and reasons(reading, place) and len(item.text.split()) > 6
+    return sized or (item.section in ("systems", None) and reasons(reading, place) and len(item.text.split()) > 6)
 
 
 def _parts_metrics(reading: Reading, place: int) -> bool:

@@ -8,6 +8,8 @@ from grader.scoring.suggest_reading import SOURCED, Reading
 from grader.scoring.suggest_shape import is_mine, leaves_open, quotes, reasons, results_at
 from grader.scoring.suggest_systems import note
 
+MATTER = frozenset({"rare", "common", "middle", "tier", "learning", "mechanism", "weights", "accuracy", "macro_f1"})
+"""What an explanation of weighting's effect speaks of."""
 SPAN = 4
 """So many sentences belong to an expectation at most."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
@@ -30,7 +32,9 @@ def _is_expected(reading: Reading, place: int) -> bool:
     """By somebody, of this run: not in general, and not the exercise itself."""
     item = reading.memo.passages[place]
     label = item.text.split(":")[0] if ":" in item.text[:40] else ""
-    held = {"before", "foresaw", "modal", "expectation"} & item.tags or is_mine(reading, place) or quotes(reading, place)
+    held = (
+        {"before", "foresaw", "modal", "expectation"} & item.tags or is_mine(reading, place) or quotes(reading, place)
+    )
     return bool(held or label or reading.numbers_in([place])) and "asked" not in item.tags
 
 
@@ -91,7 +95,10 @@ def hypothesis(reading: Reading) -> Draft:
     ]
     sized = sized or [item for item in reading.numbers_in(near) if 0 < abs(item.value) < 1]
     draft.part(
-        1.0, 1.0 if sized or "fraction" in first.tags else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
+        1.0,
+        1.0 if sized or "fraction" in first.tags else 0.0,
+        found="an expected size",
+        missing="a rough size, so that it can turn out wrong",
     )
     if reading.grounded < 0.7:
         draft.points *= 0.75
@@ -271,9 +278,8 @@ def _readings(reading: Reading) -> list[int]:
     found = []
     for place in reading.prose(reading.find(section="weighting")):
         item = reading.memo.passages[place]
-        matter = {"rare", "common", "middle", "tier", "learning", "mechanism", "weights"} & item.tags
-        matter = matter or {"accuracy", "macro_f1"} & item.tags or _own_evidence(reading, place)
-        why = {"inference", "modal", "hedge", "cannot"} & item.tags or ("contrast" in item.tags and "learning" in item.tags)
+        matter = bool(MATTER & item.tags) or _own_evidence(reading, place)
+        why = {"inference", "modal", "hedge", "cannot"} & item.tags or {"contrast", "learning"} <= item.tags
         if matter and why and reasons(reading, place) and place not in guesses:
             found.append(place)
     return found
