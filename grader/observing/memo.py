@@ -35,6 +35,8 @@ MAX_NUMBERS = 3_000
 MAX_IN_PASSAGE = 100
 """Numbers of one sentence or row that are followed; a sentence with more is no sentence."""
 SENTENCE_CHARS = 1_500
+FEWEST_PARTS = 3
+"""So many headings that aren't known still part a memo; the parts' content says what they are."""
 SENTENCE_WORDS = 4
 """Shorter lines may well stand twice."""
 OPENING_WORDS = 4
@@ -154,7 +156,7 @@ def _homes(placed: list[Placed], rubric: Rubric, *, headed: bool) -> dict[int, s
     lines = [
         (item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)
     ]
-    grouped = sum(group is not None for group in groups.values()) * 2 > len(groups)
+    grouped = len(set(groups.values()) - {None}) >= FEWEST_PARTS  # one heading over everything is a title
     together = {block: group if grouped and group is not None else block for block, group in groups.items()}
     found = block_sections(((together.get(block, block), text, tags_of(text)) for block, text in lines), closing=True)
     homes = {block: found[group] for block, group in together.items() if group in found}
@@ -174,6 +176,7 @@ def _groups(placed: list[Placed]) -> dict[int, int | None]:
         if item.line.kind == "heading":
             heading = None if item.section else item.line.block
         elif not item.section:
+            heading = item.line.block if item.opens else heading
             groups.setdefault(item.line.block, heading)
     return groups
 

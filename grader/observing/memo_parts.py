@@ -18,6 +18,8 @@ SEVERAL = 3
 """So many sentences on a second section make a paragraph one on both."""
 CLEARLY = 3
 """So many times as many sentences on another section as on its own make a heading the wrong one."""
+FORWARD, BACK = 0.6, 0.9
+"""Sentences that it takes to believe in another section: in the usual order, and out of it."""
 PART = 2
 """So many sentences under another section's heading make a part of their own."""
 MIN_WORDS = 4
@@ -77,12 +79,37 @@ def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]], *, clos
         last = block
     if closing and last is not None and planned[last]:
         votes[last]["next"] += planned[last]
-    clear = {block: count.most_common(2) for block, count in votes.items() if count}
-    return {
-        block: top[0][0]
-        for block, top in clear.items()
-        if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL
-    }
+    return _in_order({block: count for block, count in votes.items() if not _is_split(count)})
+
+
+def _is_split(count: Counter[str]) -> bool:
+    """As much on one section as on another, at length."""
+    top = count.most_common(2)
+    return len(top) > 1 and top[0][1] == top[1][1] and top[1][1] >= SEVERAL
+
+
+def _in_order(votes: dict[int, Counter[str]]) -> dict[int, str]:
+    """The run of sections that fits the paragraphs best, when leaving one costs something and going back to an earlier one more."""
+    names = list(_CONTENT)
+    best: dict[str, tuple[float, list[str]]] = {name: (0.0, []) for name in names}
+    for count in votes.values():
+        step: dict[str, tuple[float, list[str]]] = {}
+        for place, name in enumerate(names):
+            score, path = max(
+                ((was - _turn(names.index(old), place, bool(way)), [*way, name]) for old, (was, way) in best.items()),
+                key=lambda found: found[0],
+            )
+            step[name] = (score + count[name], path)
+        best = step
+    path = max(best.values(), key=lambda found: found[0])[1] if votes else []
+    told = {block: name for (block, count), name in zip(votes.items(), path, strict=True) if count}
+    return told
+
+
+def _turn(old: int, new: int, begun: bool) -> float:
+    if old == new or not begun:
+        return 0.0
+    return FORWARD if new > old else BACK
 
 
 def rehomed(passages: tuple[Passage, ...]) -> tuple[Passage, ...]:
