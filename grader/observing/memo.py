@@ -149,22 +149,21 @@ def _homes(placed: list[Placed], rubric: Rubric, *, headed: bool) -> dict[int, s
     groups = _groups(placed)
     if headed:
         known = {item.section for item in placed if item.section}
-        groups = {block: group for block, group in groups.items() if group is not None}
-        votes = _votes((groups[item.line.block], item) for item in placed if item.line.block in groups and item.memo)
-        found = block_sections(votes, closing=True)
-        return {block: found[group] for block, group in groups.items() if group in found and found[group] not in known}
-    lines = [
-        (item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)
-    ]
+        under = {block: group for block, group in groups.items() if group is not None}
+        found = block_sections(_votes(placed, under))
+        return {block: found[group] for block, group in under.items() if group in found and found[group] not in known}
     grouped = len(set(groups.values()) - {None}) >= FEWEST_PARTS  # one heading over everything is a title
     together = {block: group if grouped and group is not None else block for block, group in groups.items()}
-    found = block_sections(((together.get(block, block), text, tags_of(text)) for block, text in lines), closing=True)
+    found = block_sections(_votes(placed, together))
     homes = {block: found[group] for block, group in together.items() if group in found}
     seen: set[int] = set()
-    for block, text in lines:
-        if block not in seen and (named := _opening(text, rubric)) is not None:
-            homes[block] = named
-        seen.add(block)
+    for item in placed:
+        if item.line.kind == "heading" or item.line.block in seen:
+            continue
+        seen.add(item.line.block)
+        first = sentences(item.line.text)
+        if first and (named := _opening(first[0], rubric)) is not None:
+            homes[item.line.block] = named
     return homes
 
 
@@ -181,11 +180,13 @@ def _groups(placed: list[Placed]) -> dict[int, int | None]:
     return groups
 
 
-def _votes(items: Iterable[tuple[int | None, Placed]]) -> Iterator[tuple[int, str, frozenset[str]]]:
-    for group, item in items:
-        if group is not None and item.line.kind != "heading":
-            for text in sentences(item.line.text):
-                yield group, text, tags_of(text)
+def _votes(placed: list[Placed], groups: dict[int, int]) -> Iterator[tuple[int, str, frozenset[str]]]:
+    """What is said in each group of paragraphs."""
+    for item in placed:
+        if item.line.kind != "heading" and item.memo and item.line.block in groups:
+            for text in [item.line.text] if item.line.kind == "row" else sentences(item.line.text):
+                tags = tags_of(f"{text} {item.line.header}" if item.line.kind == "row" else text)
+                yield groups[item.line.block], text, tags
 
 
 def _opening(text: str, rubric: Rubric) -> str | None:

@@ -65,10 +65,10 @@ def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str
     return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
 
 
-def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]], *, closing: bool = False) -> dict[int, str]:
+def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict[int, str]:
     """For a memo without headings: the section that each paragraph is about, unless it is about several at length.
 
-    `closing`: where nothing else speaks of plans, the last paragraph does if it plans something."""
+    The last paragraph is the likeliest to hold plans."""
     votes: dict[int, Counter[str]] = {}
     planned: Counter[int] = Counter()
     last: int | None = None
@@ -77,7 +77,7 @@ def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]], *, clos
         votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
         planned[block] += bool({"plan", "experiment", "fixed"} & tags and not {"recommend", "situation"} & tags)
         last = block
-    if closing and last is not None and planned[last]:
+    if last is not None and planned[last]:
         votes[last]["next"] += planned[last]
     return _in_order({block: count for block, count in votes.items() if not _is_split(count)})
 
@@ -166,11 +166,13 @@ def _systems(item: Passage) -> bool:
     return (
         _numeric(item)
         and (len(metrics) > 1 or ("accuracy" in metrics and bool({"encoder", "decoder"} & item.tags)))
-        and not ({"weighted", "rare", "tier", "recommend"} & item.tags)
+        and not ({"weighted", "rare", "tier", "recommend", "week2"} & item.tags)
     )
 
 
 def _weighting(item: Passage) -> bool:
+    if "week2" in item.tags and _numeric(item) and "weighted" not in item.tags:
+        return {"macro_f1", "accuracy", "zero"} & item.tags != frozenset() or "encoder" in item.tags
     return (
         "weighted" in item.tags
         and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags))
