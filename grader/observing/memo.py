@@ -115,7 +115,7 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
             if len(item.shared) > 1:
                 last = speaks_of(tags, text, item.shared) or last
             elif headed:
-                last = item.section or homes.get(line.block)
+                last = homes.get(line.block, item.section)
             else:
                 last = homes.get(line.block) or _unheaded(text, tags, rubric) or last
             yield Passage(
@@ -174,8 +174,9 @@ def _groups(placed: list[Placed]) -> dict[int, int | None]:
     for item in placed:
         if item.line.kind == "heading":
             heading = None if item.section else item.line.block
-        elif not item.section:
-            heading = item.line.block if item.opens else heading
+            continue
+        heading = item.line.block if item.opens else heading
+        if heading is not None or not item.section:
             groups.setdefault(item.line.block, heading)
     return groups
 

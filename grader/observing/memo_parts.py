@@ -102,8 +102,7 @@ def _in_order(votes: dict[int, Counter[str]]) -> dict[int, str]:
             step[name] = (score + count[name], path)
         best = step
     path = max(best.values(), key=lambda found: found[0])[1] if votes else []
-    told = {block: name for (block, count), name in zip(votes.items(), path, strict=True) if count}
-    return told
+    return {block: name for (block, count), name in zip(votes.items(), path, strict=True) if count}
 
 
 def _turn(old: int, new: int, begun: bool) -> float:
