@@ -17,6 +17,12 @@ _DIGIT = re.compile(r"\d")
 _KNOBS = re.compile(
     r"\b(?:seed|rank|r ?=|epoch|learning rate|lr\b|modules|data|adapters|batch|split|époque|graine|test set)"
 )
+_ORDER = re.compile(
+    r"\W*(?:re-?)?(?:train|run|take|give|swap|put|show|bring|cut|ask|let|use|make|add|set|replace|pool|repeat|label|collect|"
+    r"generate|freeze|raise|lower|double|halve|merge|write|fix|change|start|drop|feed|keep)\b",
+    re.IGNORECASE,
+)
+"""A sentence that orders something to be done."""
 _RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -181,7 +187,8 @@ def _changes(reading: Reading, place: int) -> bool:
     """It says what would be done to what: a plan with a part of the set-up in it, and no result."""
     item = reading.memo.passages[place]
     meant = {"plan", "experiment"} & item.tags and "knob" in item.tags
-    planned = meant and bool({"contrast", "superlative"} & item.tags or _DIGIT.search(item.text))
+    told = {"contrast", "superlative"} & item.tags or _DIGIT.search(item.text) or _ORDER.match(item.text)
+    planned = meant and bool(told)
     return _CHANGE.search(item.text.lower()) is not None or bool(planned)
 
 

@@ -10,6 +10,8 @@ from grader.scoring.suggest_systems import note
 
 MATTER = frozenset({"rare", "common", "middle", "tier", "learning", "mechanism", "weights", "accuracy", "macro_f1"})
 """What an explanation of weighting's effect speaks of."""
+BRIEF = 12
+"""A sentence of at most so many words right after an expectation tells what came of it."""
 SPAN = 4
 """So many sentences belong to an expectation at most."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
@@ -241,7 +243,7 @@ def weighting_explained(reading: Reading) -> Draft:
         missing="an explanation that your own output speaks for",
         places=why or tied,
     )
-    worth = [place for place in home if "worth" in tags[place]]
+    worth = [place for place in home if "worth" in tags[place]] or _decisions(reading)
     draft.part(
         1.5,
         reading.own(worth),
@@ -267,7 +269,21 @@ def _answers(reading: Reading) -> list[int]:
         compares = {"contrast", "negated", "fraction", "superlative"} & _tags(reading, [place])
         pair = results_at(reading, place) and len(reading.numbers_in([place])) > 1
         both = place in guesses and (_own_weighted(reading, [place]) or bool(pair))
-        if both or (place not in guesses and compares and (results_at(reading, place) or is_mine(reading, place))):
+        next_to = place - 1 in guesses and len(reading.memo.passages[place].text.split()) <= BRIEF
+        told = results_at(reading, place) or is_mine(reading, place) or next_to
+        if both or (place not in guesses and compares and told):
+            found.append(place)
+    return found
+
+
+def _decisions(reading: Reading) -> list[int]:
+    """What the student would do about weights, said after their result."""
+    found = []
+    for place in reading.prose(reading.find(section="weighting")):
+        tags = reading.memo.passages[place].tags
+        about = {"weighted", "unweighted", "weights", "decoder", "recommend"} & tags and {"modal", "negated", "recommend"} & tags
+        other = {"hypothesis", "week2", "cannot", "learning", "before", "hedge", "inference"} & tags
+        if about and not other and is_mine(reading, place) and _results_before(reading, place):
             found.append(place)
     return found
 
