@@ -170,6 +170,8 @@ def _systems(item: Passage) -> bool:
 
 
 def _weighting(item: Passage) -> bool:
+    if {"hypothesis", "verdict", "rare"} <= item.tags or "transfer" in item.text.lower():
+        return True
     if "week2" in item.tags and _numeric(item) and "weighted" not in item.tags:
         return {"macro_f1", "accuracy", "zero"} & item.tags != frozenset() or "encoder" in item.tags
     return (
