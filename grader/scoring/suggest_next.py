@@ -103,7 +103,7 @@ def bottleneck(reading: Reading) -> Draft:
     attacked = _attacked(reading, home)
     draft.part(
         2.25,
-        (1.0 if attacked else 0.65) if shown else attacked if named or doubts else 0.0,
+        0.6 + 0.4 * attacked if shown else attacked if named or doubts else 0.0,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
