@@ -84,7 +84,8 @@ def weighs_cause(reading: Reading, place: int) -> bool:
     """A cause held against tiers, classes or figures by more than a `because`."""
     item = reading.memo.passages[place]
     evidence = TIERS & item.tags or item.classes or results_at(reading, place) or "zero" in item.tags
-    return bool(CAUSES & item.tags and evidence and {"modal", "negated", "contrast", "test_of"} & item.tags)
+    against = {"modal", "negated", "test_of"} & item.tags or ("contrast" in item.tags and results_at(reading, place))
+    return bool(CAUSES & item.tags and evidence and against)
 
 
 def leaves_open(reading: Reading, place: int) -> bool:

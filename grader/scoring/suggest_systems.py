@@ -74,12 +74,16 @@ def _baseline(reading: Reading) -> float:
 def differences(reading: Reading) -> Draft:
     """1b: architecture, size, pretraining, connected with this comparison."""
     draft = Draft(reading, spread=1.0)
-    both = reading.find("bidirectional"), reading.find("causal")
-    one = reading.find("architecture")
+    both = _of_models(reading, "bidirectional"), _of_models(reading, "causal")
+    one = _of_models(reading, "architecture")
     credit = (1.0 if all(both) else 0.6) * reading.own(both[0] + both[1] or one) if one else 0.0
     draft.part(0.9, credit, found="bidirectional against causal", missing="how the two read a text", places=one)
     sizes = [item for item in reading.memo.numbers if item.value in (149e6, 494e6)]
-    size = reading.find("size", ("encoder", "decoder", "not_controlled"))
+    size = [
+        place
+        for place in _of_models(reading, "size")
+        if place in reading.find(("encoder", "decoder", "not_controlled"))
+    ]
     credit = min(1.0, 0.5 * len({item.value for item in sizes})) if sizes else 0.4 if size else 0.0
     draft.part(
         0.8,
@@ -89,7 +93,7 @@ def differences(reading: Reading) -> Draft:
         places=[item.passage for item in sizes],
     )
     tokens = [item for item in reading.memo.numbers if item.value in (2e12, 18e12)]
-    exposure = reading.find("exposure")
+    exposure = _of_models(reading, "exposure")
     credit = min(1.0, 0.5 * len({item.value for item in tokens})) if tokens else 0.4 if exposure else 0.0
     draft.part(
         0.8,
@@ -162,6 +166,7 @@ def interpretation(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.0)
     both = reading.prose(reading.find("accuracy", ("macro_f1", "zero"), "explains_metrics"))
     near = reading.prose(reading.find(("accuracy", "macro_f1"), "explains_metrics"))
+    near = [place for place in near if reading.memo.passages[place].section in ("systems", "per_class", None)]
     near += [
         place for place in reading.prose([place for place, _ in reading.written()]) if _parts_metrics(reading, place)
     ]
@@ -200,6 +205,16 @@ def interpretation(reading: Reading) -> Draft:
     )
     draft.not_judged.append("Whether the reading of the two metrics is right.")
     return draft
+
+
+def _of_models(reading: Reading, tag: str) -> list[int]:
+    """Where the models are told apart: not what parts on weighting, classes and plans say in passing, unless there is no more."""
+    found = reading.find(tag)
+    return [place for place in found if reading.memo.passages[place].section in ("systems", None)] or (
+        []
+        if any(part.id == "systems" and part.found == "heading" and not part.empty for part in reading.memo.parts)
+        else found
+    )
 
 
 def _is_used(reading: Reading, place: int) -> bool:

@@ -281,7 +281,11 @@ def _decisions(reading: Reading) -> list[int]:
     found = []
     for place in reading.prose(reading.find(section="weighting")):
         tags = reading.memo.passages[place].tags
-        about = {"weighted", "unweighted", "weights", "decoder", "recommend"} & tags and {"modal", "negated", "recommend"} & tags
+        about = {"weighted", "unweighted", "weights", "decoder", "recommend"} & tags and {
+            "modal",
+            "negated",
+            "recommend",
+        } & tags
         other = {"hypothesis", "week2", "cannot", "learning", "before", "hedge", "inference"} & tags
         if about and not other and is_mine(reading, place) and _results_before(reading, place):
             found.append(place)
