@@ -8,6 +8,8 @@ from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
 from grader.scoring.suggest_systems import MODELS, note
 
 RATIO_SLACK = 0.08
+REASONS = 3
+"""So many sentences before and after a recommendation may hold what it rests on."""
 BARE = 0.5
 """What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
@@ -243,7 +245,7 @@ def grounded(reading: Reading) -> Draft:
     if not found:
         draft.part(5.0, 0.0, found="", missing="a recommendation that rests on your latency and your tiers")
         return draft
-    near = reading.around(found, 2)
+    near = reading.around(found, REASONS)
     at = {place: reading.memo.passages[place].tags for place in near}
     speed = [place for place in near if {"latency", "throughput", "hours", "money"} & at[place]]
     speed_number = [
