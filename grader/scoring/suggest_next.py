@@ -6,7 +6,7 @@ import re
 
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
-from grader.scoring.suggest_shape import counts_out_of, has_two_sides, limits_at, results_at
+from grader.scoring.suggest_shape import counts_out_of, has_two_sides, is_mine, limits_at, results_at
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
 LATE = 0.7
@@ -152,12 +152,15 @@ def experiment(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.0)
     home = _home(reading)
     planned = [place for place in home if "experiment" in _tags(reading, [place])]
-    planned = planned or [place for place in home if {"plan", "knob"} <= _tags(reading, [place])]
+    planned = planned or [
+        place for place in home if {"plan", "knob"} <= _tags(reading, [place]) and _intends(reading, place)
+    ]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
     changed = [
         place
         for place in home
-        if _changes(reading, place) and {"experiment", "fixed", "plan"} & _tags(reading, reading.around([place]))
+        if _changes(reading, place)
+        and ({"experiment", "fixed"} & _tags(reading, reading.around([place])) or _intends(reading, place))
     ]
     sized = [place for place in changed if _is_sized(reading, place)]
     fixed = [place for place in home if _holds_fixed(reading, place)]
@@ -186,10 +189,16 @@ def experiment(reading: Reading) -> Draft:
 def _changes(reading: Reading, place: int) -> bool:
     """It says what would be done to what: a plan with a part of the set-up in it, and no result."""
     item = reading.memo.passages[place]
-    meant = {"plan", "experiment"} & item.tags and "knob" in item.tags
+    meant = "knob" in item.tags and ("experiment" in item.tags or ("plan" in item.tags and _intends(reading, place)))
     told = {"contrast", "superlative"} & item.tags or _DIGIT.search(item.text) or _ORDER.match(item.text)
     planned = meant and bool(told)
     return _CHANGE.search(item.text.lower()) is not None or bool(planned)
+
+
+def _intends(reading: Reading, place: int) -> bool:
+    """Somebody means to do it: in the first person, as an order, as what would be."""
+    item = reading.memo.passages[place]
+    return is_mine(reading, place) or "modal" in item.tags or _ORDER.match(item.text) is not None
 
 
 def _is_sized(reading: Reading, place: int) -> bool:
