@@ -57,7 +57,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     placed = place(lines, rubric, assignment.memo_aids)
     tracer = Tracer.of(seen, assignment.memo_aids.figures)
     names = ClassNames(assignment.memo_aids.classes, tracer.numbers)
-    passages = rehomed(tuple(_once(_passages(placed, assignment, rubric)))[:MAX_PASSAGES])
+    passages = rehomed(tuple(_once(_passages(placed, assignment, rubric, tracer)))[:MAX_PASSAGES])
     passages = tuple(item.model_copy(update={"classes": names.in_text(item.text)}) for item in passages)
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
@@ -100,10 +100,12 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
     return lines, left < 0
 
 
-def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) -> Iterator[Passage]:
+def _passages(
+    placed: Iterable[Placed], assignment: Assignment, rubric: Rubric, tracer: Tracer
+) -> Iterator[Passage]:
     placed = list(placed)
     headed = any(item.section for item in placed)
-    homes = _homes(placed, rubric, headed=headed)
+    homes = _homes(placed, rubric, tracer, headed=headed)
     last: str | None = None
     for item in placed:
         line = item.line
@@ -143,18 +145,18 @@ def _once(passages: Iterable[Passage]) -> Iterator[Passage]:
             yield item
 
 
-def _homes(placed: list[Placed], rubric: Rubric, *, headed: bool) -> dict[int, str]:
+def _homes(placed: list[Placed], rubric: Rubric, tracer: Tracer, *, headed: bool) -> dict[int, str]:
     """Which section a paragraph is about that stands under no heading of a known section: by its opening words, else
     by what is said in it, or together below one heading that isn't known."""
     groups = _groups(placed)
     if headed:
         known = {item.section for item in placed if item.section}
         under = {block: group for block, group in groups.items() if group is not None}
-        found = block_sections(_votes(placed, under))
+        found = block_sections(_votes(placed, under, tracer))
         return {block: found[group] for block, group in under.items() if group in found and found[group] not in known}
     grouped = len(set(groups.values()) - {None}) >= FEWEST_PARTS  # one heading over everything is a title
     together = {block: group if grouped and group is not None else block for block, group in groups.items()}
-    found = block_sections(_votes(placed, together))
+    found = block_sections(_votes(placed, together, tracer))
     homes = {block: found[group] for block, group in together.items() if group in found}
     seen: set[int] = set()
     for item in placed:
@@ -181,13 +183,15 @@ def _groups(placed: list[Placed]) -> dict[int, int | None]:
     return groups
 
 
-def _votes(placed: list[Placed], groups: dict[int, int]) -> Iterator[tuple[int, str, frozenset[str]]]:
-    """What is said in each group of paragraphs."""
+def _votes(
+    placed: list[Placed], groups: dict[int, int], tracer: Tracer
+) -> Iterator[tuple[int, str, frozenset[str], frozenset[str]]]:
+    """What is said in each group of paragraphs, and which sections' figures stand there."""
     for item in placed:
         if item.line.kind != "heading" and item.memo and item.line.block in groups:
             for text in [item.line.text] if item.line.kind == "row" else sentences(item.line.text):
                 tags = tags_of(f"{text} {item.line.header}" if item.line.kind == "row" else text)
-                yield groups[item.line.block], text, tags
+                yield groups[item.line.block], text, tags, tracer.sections_of(figures(text))
 
 
 def _opening(text: str, rubric: Rubric) -> str | None:

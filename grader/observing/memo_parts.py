@@ -48,7 +48,8 @@ def _part(
         elsewhere = _by_content(section, passages, headed)
         found = MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell, empty=True)
         return found if elsewhere is None else MemoPart(id=section, found="content", apart=False, cell=elsewhere.cell)
-    content = (mine[0] if mine and heading is not None else None) or _by_content(section, passages, headed)
+    placed = mine[0] if mine and (heading is not None or len(mine) >= PART) else None
+    content = placed or _by_content(section, passages, headed)
     if content is None:
         return MemoPart(id=section, found="none")
     apart = _stands_alone(section, passages)
@@ -65,16 +66,17 @@ def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str
     return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
 
 
-def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict[int, str]:
+def block_sections(sentences: Iterable[tuple[int, str, frozenset[str], frozenset[str]]]) -> dict[int, str]:
     """For a memo without headings: the section that each paragraph is about, unless it is about several at length.
 
     The last paragraph is the likeliest to hold plans."""
     votes: dict[int, Counter[str]] = {}
     planned: Counter[int] = Counter()
     last: int | None = None
-    for block, text, tags in sentences:
+    for block, text, tags, held in sentences:
         probe = Passage(text=text, tags=tags)
         votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
+        votes[block].update(sorted(held if "weighting" not in held else {"weighting"}))
         planned[block] += bool({"plan", "experiment", "fixed"} & tags and not {"recommend", "situation"} & tags)
         last = block
     if last is not None and planned[last]:
