@@ -100,9 +100,7 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
     return lines, left < 0
 
 
-def _passages(
-    placed: Iterable[Placed], assignment: Assignment, rubric: Rubric, tracer: Tracer
-) -> Iterator[Passage]:
+def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric, tracer: Tracer) -> Iterator[Passage]:
     placed = list(placed)
     headed = any(item.section for item in placed)
     homes = _homes(placed, rubric, tracer, headed=headed)

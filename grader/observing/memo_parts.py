@@ -18,8 +18,8 @@ SEVERAL = 3
 """So many sentences on a second section make a paragraph one on both."""
 CLEARLY = 3
 """So many times as many sentences on another section as on its own make a heading the wrong one."""
-FORWARD, BACK = 0.6, 0.9
-"""Sentences that it takes to believe in another section: in the usual order, and out of it."""
+FORWARD, SKIPPED, BACK = 0.6, 0.4, 1.2
+"""Sentences that it takes to believe in another section: the next in order, each one left out, and going back."""
 PART = 2
 """So many sentences under another section's heading make a part of their own."""
 MIN_WORDS = 4
@@ -110,7 +110,7 @@ def _in_order(votes: dict[int, Counter[str]]) -> dict[int, str]:
 def _turn(old: int, new: int, begun: bool) -> float:
     if old == new or not begun:
         return 0.0
-    return FORWARD if new > old else BACK
+    return FORWARD + SKIPPED * (new - old - 1) if new > old else BACK
 
 
 def rehomed(passages: tuple[Passage, ...]) -> tuple[Passage, ...]:

@@ -159,7 +159,9 @@ class Tracer:
         """The sections whose figures stand in a sentence: as far as a figure is precise and fits those of one section only."""
         told: set[str] = set()
         for figure in found:
-            week = next((item for item in self.course if abs(figure.value) == item.value and figure.unit == item.unit), None)
+            week = next(
+                (item for item in self.course if abs(figure.value) == item.value and figure.unit == item.unit), None
+            )
             if week is not None and week.about.startswith("week 2"):
                 told.add("weighting")
             elif _specific(figure):

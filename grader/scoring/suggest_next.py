@@ -128,7 +128,8 @@ def _states(reading: Reading, place: int) -> bool:
     if {"fixed", "expectation", "cost"} & tags or (limits_at(reading, place) and {"threshold", "both_sides"} & tags):
         return False
     own = any(item.status in SOURCED for item in reading.numbers_in([place]))
-    return bool(results_at(reading, place)) or own or (counts_out_of(reading, place) and bool({"rare", "zero"} & tags))
+    counted = counts_out_of(reading, place) and ({"rare", "zero"} & tags or not {"asks", "condition", "modal"} & tags)
+    return bool(results_at(reading, place)) or own or bool(counted)
 
 
 def _shows(reading: Reading, place: int) -> bool:
@@ -152,9 +153,7 @@ def experiment(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.0)
     home = _home(reading)
     planned = [place for place in home if "experiment" in _tags(reading, [place])]
-    planned = planned or [
-        place for place in home if {"plan", "knob"} <= _tags(reading, [place]) and _intends(reading, place)
-    ]
+    planned = planned or [place for place in home if _plans_change(reading, place)]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
     changed = [
         place
@@ -193,6 +192,12 @@ def _changes(reading: Reading, place: int) -> bool:
     told = {"contrast", "superlative"} & item.tags or _DIGIT.search(item.text) or _ORDER.match(item.text)
     planned = meant and bool(told)
     return _CHANGE.search(item.text.lower()) is not None or bool(planned)
+
+
+def _plans_change(reading: Reading, place: int) -> bool:
+    """A plan that names a part of the set-up, or that holds the rest of it."""
+    tags = reading.memo.passages[place].tags
+    return {"plan", "fixed"} <= tags or ({"plan", "knob"} <= tags and _intends(reading, place))
 
 
 def _intends(reading: Reading, place: int) -> bool:
@@ -268,8 +273,9 @@ def _has_limit(reading: Reading, place: int) -> bool:
     } & item.tags
     set_up = "fixed" in item.tags and not {"condition", "threshold"} & item.tags
     part = {"fraction", "zero"} <= item.tags and bool({"asks", "modal"} & item.tags)
-    limits = part or bool(limits_at(reading, place))
-    return bool(measured and (asked or re.search(r"[<>≥≤]", item.text))) and limits and not set_up
+    limits = {abs(number.value) for number in limits_at(reading, place)}
+    told = asked or re.search(r"[<>≥≤]", item.text) or len(limits) > 1
+    return bool(measured and told and (limits or part)) and not set_up
 
 
 def feasible(reading: Reading) -> Draft:

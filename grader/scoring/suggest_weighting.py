@@ -27,7 +27,11 @@ def _hypotheses(reading: Reading) -> list[int]:
         told = "verdict" in reading.memo.passages[place].tags and kept
         if early or (not told and (not kept or not _results_before(reading, place))):
             kept.append(place)
-    return sorted(kept)
+    return sorted(kept) or [
+        place
+        for place in reading.prose(reading.find("before", section="weighting"))
+        if not _results_before(reading, place) and not _own_weighted(reading, [place])
+    ]
 
 
 def _is_expected(reading: Reading, place: int) -> bool:
