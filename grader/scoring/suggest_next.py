@@ -25,7 +25,7 @@ _ORDER = re.compile(
 """A sentence that orders something to be done."""
 _RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
-    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
+    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|sint[eé]tic\w*|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
     r"llm|1\.5b|epochs? (?:to|from)|class weights?|"
     r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|"
     r"temperature|sampl\w*|label\w*|adapters?|layers?|checkpoint\w*|augment\w*|translat\w*|generat\w*|batch size|"
