@@ -15,7 +15,7 @@ from grader.model.rubric import Criterion, Rubric, Texts
 from grader.model.scorecard import Suggestion
 from grader.observing.memo import read_memo
 from grader.scoring.suggest import RULES, suggest
-from tests.builders_memos import assignment, cells, entries, evidence_of, outputs, rubric
+from tests.builders_memos import HERE, assignment, cells, entries, evidence_of, outputs, rubric
 
 ENTRIES = {entry["memo"]: entry for entry in entries()}
 SECTIONS = {section.id: [item.id for item in section.criteria] for section in rubric().sections}
@@ -237,3 +237,11 @@ def test_suggestions_beat_a_constant_and_a_regression_on_surface_features() -> N
             regression.append(abs(float(scaled[index] @ weights) - marks[index]))
             constant.append(abs(float(np.median(marks[keep])) - marks[index]))
         assert mine < 0.6 * min(np.mean(regression), np.mean(constant)), name
+
+
+@pytest.mark.parametrize(("name", "least", "most"), [("questions", 78, 95), ("spanish_full", 80, 95), ("thin", 25, 42)])
+def test_a_good_memo_in_its_own_words_is_read_and_a_thin_one_in_the_courses_is_not_taken_for_one(
+    name: str, least: float, most: float
+) -> None:
+    text = (HERE / "probes" / f"{name}.md").read_text(encoding="utf-8")
+    assert least <= total(suggestions(cells(text), outputs("a"))) <= most
