@@ -200,7 +200,9 @@ def _sign(clause: str, pair: Pair) -> int:
             return 0
         return 1 if one.start() < other.start() else -1
     alone, verb = one or other, _UP.search(clause) or _DOWN.search(clause)
-    if alone is None or (verb and verb.start() < alone.start()):  # `it beats the encoder`: whose gain, only who reads on knows
+    if alone is None or (
+        verb and verb.start() < alone.start()
+    ):  # `it beats the encoder`: whose gain, only who reads on knows
         return 0
     return 1 if one else -1
 

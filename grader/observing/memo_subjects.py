@@ -34,7 +34,7 @@ _CHUNK = re.compile(
     r"->|→"
 )
 _PLAN = re.compile(
-    r"(?:[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
+    r"(?:(?<![-=])[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
     r"predict\w*|guess\w*|assum\w*|"
     r"budget(?: of)?|within|no more than|deadline(?: of)?|target|threshold|"
     r"would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|"

@@ -53,7 +53,9 @@ def tiers(reading: Reading) -> Draft:
             found="the counts that define the tiers",
             missing="by which counts the tiers are drawn",
         )
-        counted = _CLASS_COUNT.search(text) or re.search(r"\bclasses\b|clases|klassen|类别数", text.lower())
+        counted = _CLASS_COUNT.search(text) or re.search(
+            r"\bclasses\b|categories|kinds\b|clases|klassen|类别数", text.lower()
+        )
         draft.part(
             0.5,
             share if counted else 0.0,

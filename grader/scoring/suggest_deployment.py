@@ -225,7 +225,7 @@ def recommendation(reading: Reading) -> Draft:
 def _is_reasoned(reading: Reading, place: int) -> bool:
     """More than a name beside another: a reason, a price, a condition, in a sentence."""
     item = reading.memo.passages[place]
-    words = {"reason", "inference", "give_up", "switch", "contrast", "condition"} & item.tags
+    words = {"reason", "inference", "give_up", "switch", "contrast", "condition", "superlative"} & item.tags
     return (
         item.kind != "row"
         and len(item.text.split()) > BRIEF

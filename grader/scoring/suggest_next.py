@@ -77,7 +77,8 @@ def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
 def _wishes(reading: Reading, home: list[int]) -> bool:
     """A list of wishes: several of the usual ones, and no design."""
     tags = _tags(reading, home)
-    text = " ".join(reading.memo.passages[place].text.lower() for place in home)
+    free = [place for place in home if not _holds_fixed(reading, place)]
+    text = " ".join(reading.memo.passages[place].text.lower() for place in free)
     kinds = set(
         re.findall(
             r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|"
@@ -154,6 +155,8 @@ def experiment(reading: Reading) -> Draft:
     home = _home(reading)
     planned = [place for place in home if "experiment" in _tags(reading, [place])]
     planned = planned or [place for place in home if _plans_change(reading, place)]
+    if not planned and any(_has_limit(reading, place) for place in home):
+        planned = [place for place in reading.prose(home) if _holds_fixed(reading, place)]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
     changed = [
         place
@@ -229,7 +232,10 @@ def decision(reading: Reading) -> Draft:
         place
         for place in home
         if set(METRIC) & reading.memo.passages[place].tags
-        and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
+        and (
+            {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
+            or _has_limit(reading, place)
+        )
     ]
     draft.part(1.0, 1.0 if metric else 0.0, found="a metric", missing="the metric that decides", places=metric)
     threshold = [place for place in home if _has_limit(reading, place)]

@@ -20,7 +20,9 @@ GAP_SHARE = "share of the macro F1 gap"
 """How derived figures are told that a tier's part of the gap gives."""
 _OUT_OF = re.compile(r"\d+ ?(?:of|out of|on|von|sur|de|/) ?(?:the |our |those |den |les |las )?\d+")
 _QUOTE = re.compile(r"(?:^|[\s(])[\"“„«](?=\S)[^\"”“»]{12,}(?:[\"”“»]|$)")
-_MINE = re.compile(r"\b(?:i|my|we|our|ich|wir|je|nous|mein\w*|mi|yo|\w{3,}(?:aría|ería|iría)|\w{3,}rais)\b|j'|no (?:puedo|sé)\b|我")
+_MINE = re.compile(
+    r"\b(?:i|my|we|our|ich|wir|je|nous|mein\w*|mi|yo|\w{3,}(?:aría|ería|iría)|\w{3,}rais)\b|j'|no (?:puedo|sé)\b|我"
+)
 _SECOND_SIDE = re.compile(
     r"\b(?:short of|less|lower|under|below|beneath|otherwise|if not|if it (?:does|is)|should it not|does(?:n't| not)|do(?:n't| not)|"
     r"without|missing|no gain|no second|fails?|else|not|darunter|sonst|moins|menos|weniger|drunter|worse|unless)\b"
@@ -83,7 +85,7 @@ def uses_cause(reading: Reading, place: int) -> bool:
 def weighs_cause(reading: Reading, place: int) -> bool:
     """A cause held against tiers, classes or figures by more than a `because`."""
     item = reading.memo.passages[place]
-    evidence = TIERS & item.tags or item.classes or results_at(reading, place) or "zero" in item.tags
+    evidence = TIERS & item.tags or item.classes or results_at(reading, place) or {"zero", "rise", "every"} & item.tags
     against = {"modal", "negated", "test_of"} & item.tags or ("contrast" in item.tags and results_at(reading, place))
     return bool(CAUSES & item.tags and evidence and against)
 

@@ -51,7 +51,8 @@ def _foresees(reading: Reading, place: int) -> bool:
         return True
     if _results_before(reading, place) or _own_weighted(reading, [place]) or "worth" in tags:
         return False
-    return quotes(reading, place) or ("modal" in tags and is_mine(reading, place) and "week2" not in tags)
+    told = is_mine(reading, place) or bool(reading.numbers_in([place]))
+    return quotes(reading, place) or ("modal" in tags and told and "week2" not in tags)
 
 
 def _own_weighted(reading: Reading, places: list[int]) -> bool:
