@@ -77,7 +77,8 @@ def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
 def _wishes(reading: Reading, home: list[int]) -> bool:
     """A list of wishes: several of the usual ones, and no design."""
     tags = _tags(reading, home)
-    free = [place for place in home if not _holds_fixed(reading, place)]
+    decided = any(_has_limit(reading, place) for place in home)
+    free = [place for place in home if not (decided and _holds_fixed(reading, place))]
     text = " ".join(reading.memo.passages[place].text.lower() for place in free)
     kinds = set(
         re.findall(
@@ -281,7 +282,8 @@ def _has_limit(reading: Reading, place: int) -> bool:
     part = {"fraction", "zero"} <= item.tags and bool({"asks", "modal"} & item.tags)
     limits = {abs(number.value) for number in limits_at(reading, place)}
     told = asked or re.search(r"[<>≥≤]", item.text) or len(limits) > 1
-    return bool(measured and told and (limits or part)) and not set_up
+    ruled = len(limits) > 1 and "condition" in item.tags
+    return bool(ruled or (measured and told and (limits or part))) and not set_up
 
 
 def feasible(reading: Reading) -> Draft:

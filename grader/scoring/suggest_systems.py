@@ -262,9 +262,16 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
         return False
     metrics = {"accuracy", "macro_f1", "zero", "two_metrics"} & item.tags
     kinds = {key.split("/")[2] for number in results_at(reading, place) for key in number.keys}
-    several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags
+    changes = {one.value for one in results_at(reading, place) if one.unit == "%" and one.status == "derived"}
+    several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags or len(changes) > 1
     apart = {"inference", "fraction", "explains_metrics"} & item.tags or {"contrast", "few_many"} <= item.tags
-    return bool(metrics) and several and bool(apart) and "full_ft" not in item.tags and not CAUSES & item.tags
+    return (
+        bool(metrics or len(changes) > 1)
+        and several
+        and bool(apart)
+        and "full_ft" not in item.tags
+        and not CAUSES & item.tags
+    )
 
 
 def _is_checked_row(reading: Reading, place: int) -> bool:
