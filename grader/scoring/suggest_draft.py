@@ -82,6 +82,7 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     middle = min(draft.points, top)
     down, up = draft.spread, draft.spread
     if criterion.suggest.get("range") == "wide" and draft.points > 0:
+        draft.firm = False
         down, up = _wide(middle, float(criterion.max))
         if draft.contradicts:
             down, up = max(down, draft.spread), max(up, draft.spread)
@@ -99,6 +100,8 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
     bounds = even_range(
         _in_steps(max(low, 0.0), step), _in_steps(min(high, float(criterion.max)), step), criterion.max, step
     )
+    if bounds[0] == bounds[1] > 0 and criterion.suggest.get("range") == "wide":
+        bounds = _apart(bounds[0], criterion.max, step)
     return Suggestion(
         low=bounds[0],
         high=bounds[1],
@@ -109,6 +112,11 @@ def finish(draft: Draft, criterion: Criterion, step: Decimal) -> Suggestion:
         not_judged=tuple(dict.fromkeys(draft.not_judged)),
         citations=_citations(draft),
     )
+
+
+def _apart(points: Decimal, top: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
+    """A range where rounding left a single mark that nobody can be sure of."""
+    return (points - 2 * step, points) if points == top else (max(points - step, step * 0), points + step)
 
 
 def _wide(points: float, top: float) -> tuple[float, float]:
