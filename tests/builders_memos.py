@@ -56,7 +56,7 @@ def entries() -> list[dict[str, Any]]:
 
 
 def fresh_entries() -> list[dict[str, Any]]:
-    """Memos that were never opened while the reader was written: for measuring only."""
+    """Memos that were fresh when they were first measured; learnt from since."""
     return list(json.loads((HERE / "marks_fresh.json").read_text(encoding="utf-8")))
 
 

@@ -35,6 +35,8 @@ MAX_NUMBERS = 3_000
 MAX_IN_PASSAGE = 100
 """Numbers of one sentence or row that are followed; a sentence with more is no sentence."""
 SENTENCE_CHARS = 1_500
+FEWEST_PARTS = 3
+"""So many headings that aren't known still part a memo; the parts' content says what they are."""
 SENTENCE_WORDS = 4
 """Shorter lines may well stand twice."""
 OPENING_WORDS = 4
@@ -55,7 +57,7 @@ def read_memo(evidence: Evidence, assignment: Assignment, rubric: Rubric, seen: 
     placed = place(lines, rubric, assignment.memo_aids)
     tracer = Tracer.of(seen, assignment.memo_aids.figures)
     names = ClassNames(assignment.memo_aids.classes, tracer.numbers)
-    passages = rehomed(tuple(_once(_passages(placed, assignment, rubric)))[:MAX_PASSAGES])
+    passages = rehomed(tuple(_once(_passages(placed, assignment, rubric, tracer)))[:MAX_PASSAGES])
     passages = tuple(item.model_copy(update={"classes": names.in_text(item.text)}) for item in passages)
     written = " ".join(item.text for item in passages if item.kind != "heading" and item.memo)
     counts = [copied_words(item.text, assignment.memo_aids) for item in passages if item.memo]
@@ -98,10 +100,10 @@ def _lines(evidence: Evidence) -> tuple[list[tuple[Line, int | None]], bool]:
     return lines, left < 0
 
 
-def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) -> Iterator[Passage]:
+def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric, tracer: Tracer) -> Iterator[Passage]:
     placed = list(placed)
     headed = any(item.section for item in placed)
-    homes = {} if headed else _homes(placed, rubric)
+    homes = _homes(placed, rubric, tracer, headed=headed)
     last: str | None = None
     for item in placed:
         line = item.line
@@ -113,7 +115,7 @@ def _passages(placed: Iterable[Placed], assignment: Assignment, rubric: Rubric) 
             if len(item.shared) > 1:
                 last = speaks_of(tags, text, item.shared) or last
             elif headed:
-                last = item.section
+                last = homes.get(line.block, item.section)
             else:
                 last = homes.get(line.block) or _unheaded(text, tags, rubric) or last
             yield Passage(
@@ -141,19 +143,53 @@ def _once(passages: Iterable[Passage]) -> Iterator[Passage]:
             yield item
 
 
-def _homes(placed: list[Placed], rubric: Rubric) -> dict[int, str]:
-    """For a memo without any heading: which section each paragraph is about, by its opening words, else by what it "
-    "speaks of."""
-    lines = [
-        (item.line.block, text) for item in placed if item.line.kind != "heading" for text in sentences(item.line.text)
-    ]
-    homes = block_sections((block, text, tags_of(text)) for block, text in lines)
+def _homes(placed: list[Placed], rubric: Rubric, tracer: Tracer, *, headed: bool) -> dict[int, str]:
+    """Which section a paragraph is about that stands under no heading of a known section: by its opening words, else
+    by what is said in it, or together below one heading that isn't known."""
+    groups = _groups(placed)
+    if headed:
+        known = {item.section for item in placed if item.section}
+        under = {block: group for block, group in groups.items() if group is not None}
+        found = block_sections(_votes(placed, under, tracer))
+        return {block: found[group] for block, group in under.items() if group in found and found[group] not in known}
+    grouped = len(set(groups.values()) - {None}) >= FEWEST_PARTS  # one heading over everything is a title
+    together = {block: group if grouped and group is not None else block for block, group in groups.items()}
+    found = block_sections(_votes(placed, together, tracer))
+    homes = {block: found[group] for block, group in together.items() if group in found}
     seen: set[int] = set()
-    for block, text in lines:
-        if block not in seen and (named := _opening(text, rubric)) is not None:
-            homes[block] = named
-        seen.add(block)
+    for item in placed:
+        if item.line.kind == "heading" or item.line.block in seen:
+            continue
+        seen.add(item.line.block)
+        first = sentences(item.line.text)
+        if first and (named := _opening(first[0], rubric)) is not None:
+            homes[item.line.block] = named
     return homes
+
+
+def _groups(placed: list[Placed]) -> dict[int, int | None]:
+    """Paragraph -> the heading below which it stands, as that heading's own number; null below none or a known one."""
+    groups: dict[int, int | None] = {}
+    heading: int | None = None
+    for item in placed:
+        if item.line.kind == "heading":
+            heading = None if item.section else item.line.block
+            continue
+        heading = item.line.block if item.opens else heading
+        if heading is not None or not item.section:
+            groups.setdefault(item.line.block, heading)
+    return groups
+
+
+def _votes(
+    placed: list[Placed], groups: dict[int, int], tracer: Tracer
+) -> Iterator[tuple[int, str, frozenset[str], frozenset[str]]]:
+    """What is said in each group of paragraphs, and which sections' figures stand there."""
+    for item in placed:
+        if item.line.kind != "heading" and item.memo and item.line.block in groups:
+            for text in [item.line.text] if item.line.kind == "row" else sentences(item.line.text):
+                tags = tags_of(f"{text} {item.line.header}" if item.line.kind == "row" else text)
+                yield groups[item.line.block], text, tags, tracer.sections_of(figures(text))
 
 
 def _opening(text: str, rubric: Rubric) -> str | None:

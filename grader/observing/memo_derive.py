@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from grader.model.observation import Number
+from grader.observing.memo_tables import DECODER, ENCODER, tables_of
 
 BACKLOGS = (64_000, 1_000_000, 100_000, 10_000)
 MAX_PER_KIND = 40
+GAP_SHARE = "share of the macro F1 gap"
 COMPARED = ("accuracy", "macro_f1", "zero_f1_classes", "latency_ms", "throughput", "f1", "trainable")
 
 
@@ -31,13 +33,15 @@ class Derived:
 
 def derive(numbers: Iterable[Number]) -> tuple[Derived, ...]:
     """All values that follow from pairs of outputs."""
+    numbers = tuple(numbers)
     groups: dict[tuple[str, str | None], dict[tuple[str, str, float], Number]] = defaultdict(dict)
     for item in numbers:
         if item.metric in COMPARED and item.model is not None:
             group = groups[(item.metric, item.subject)]
             if len(group) < MAX_PER_KIND:
                 group[(item.model, item.run or "plain", item.value)] = item
-    found = [value for (metric, _), group in groups.items() for value in _pairs(metric, list(group.values()))]
+    found = list(_gap_shares(numbers))
+    found.extend(value for (metric, _), group in groups.items() for value in _pairs(metric, list(group.values())))
     found.extend(
         value
         for (metric, subject), group in groups.items()
@@ -64,6 +68,22 @@ def _pairs(metric: str, items: list[Number]) -> Iterator[Derived]:
             yield Derived(high / low, "", f"ratio of {how}", 0.005)
             yield Derived((high / low - 1) * 100, "%", f"relative change between {how}", 0.03)
             yield Derived((1 - low / high) * 100, "%", f"relative change between {how}", 0.03)
+        if low > 0 and metric == "trainable":
+            yield Derived(low / high * 100, "%", f"ratio of {how}", 0.03)
+
+
+def _gap_shares(numbers: tuple[Number, ...]) -> Iterator[Derived]:
+    """What each tier, or some neighbouring tiers, contribute to the difference in macro F1: in per cent and as such."""
+    tables = tables_of(numbers, (), ())
+    shares = tables.shares(DECODER, ENCODER) or ()
+    totals = [tables.totals.get(("macro_f1", series)) for series in (DECODER, ENCODER)]
+    for start in range(len(shares)):
+        for end in range(start + 1, len(shares) + (start > 0)):
+            how = f"{GAP_SHARE} in {' + '.join(tier.name for tier in tables.tiers[start:end])}"
+            share = sum(shares[start:end])
+            yield Derived(share * 100, "%", how, 0.04)
+            if end - start == 1 and totals[0] is not None and totals[1] is not None:
+                yield Derived(share * (totals[0] - totals[1]), "", how, 0.05)
 
 
 def _times(metric: str, items: Iterable[Number]) -> Iterator[Derived]:
@@ -85,8 +105,7 @@ def _seconds_per_example(metric: str, item: Number) -> float | None:
 
 
 def _shares(groups: dict[tuple[str, str | None], dict[tuple[str, str, float], Number]]) -> Iterator[Derived]:
-    """A tier's share of the macro gap needs the classes per tier, which outputs rarely say beside F1: zeros as a "
-    "share are what is left."""
+    """Each tier's part of a model's zeros."""
     for (metric, subject), group in groups.items():
         if metric != "zero_f1_classes" or subject is None:
             continue

@@ -14,10 +14,10 @@ _UNIT = (
     r"[x×](?![\w])|times\b|time\b(?!s)|-?fold\b|fach\b|mal\b|veces\b|倍|examples? ?/ ?s\w*|samples? ?/ ?s\w*|"
     r"complaints? ?/ ?s\w*|ex ?/ ?s\w*|/ ?s\b|per second|a second|条/秒|"
     r"seconds?\b|secs?\b|s\b|minutes?\b|minuten?\b|minutos?\b|mins?\b|分钟|hours?\b|hrs?\b|h\b|stunden\b|horas?\b|小时|"
-    r"[MG]B\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
+    r"[MG][Bo]\b|millions?\b|millionen|millones|mio\b|billions?\b|trillions?\b|thousand\b)|"
     r"[KkMBT](?![A-Za-z])|万|亿)?"
 )
-_LEAD = r"(?P<lead>[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?"
+_LEAD = r"(?P<lead>(?<![-=])[~≈<>≤≥=$€×x]\s?)?(?P<sign>[+\-−–](?=[\d.]))?"
 _DIGITS = r"(?P<digits>\d{1,3}(?:[.,' ]\d{3})+(?:[.,]\d+)?(?!\d)|\d+[.,]\d+|\d+|[.]\d+)"
 _NUMBER = re.compile(rf"(?<![A-Za-z0-9_.,/])(?<![A-Za-z]-){_LEAD}{_DIGITS}\s?-?{_UNIT}(?![A-Za-z_])")
 _SLASHED = re.compile(r"(?<=[\d)%])\s?/\s?(?=[.\d])")
@@ -34,7 +34,7 @@ _UNITS = (
     ("per_second", ("example", "sample", "complaint", "ex", "/", "per second", "a second", "条/秒")),
     ("min", ("min", "分钟")),
     ("h", ("hour", "hr", "h", "stund", "hora", "小时")),
-    ("mb", ("MB", "GB")),
+    ("mb", ("MB", "GB", "Mo", "Go")),
     ("s", ("second", "sec", "s")),
 )
 _SCALES = {

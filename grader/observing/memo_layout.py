@@ -50,7 +50,8 @@ class Placed:
     shared: tuple[str, ...] = ()
     """All sections that the heading above it names."""
     memo: bool = True
-    block: int = 0
+    opens: bool = False
+    """Bold words that head no known section stood above it: something new begins."""
 
 
 def key_of(text: str) -> str:
@@ -136,7 +137,7 @@ def place(lines: Iterable[tuple[Line, int | None]], rubric: Rubric, aids: MemoAi
             run_in = line
             continue
         if run_in is not None:
-            item = replace(item, line=_joined(run_in, line))
+            item = replace(item, line=_joined(run_in, line), opens=True)
             run_in = None
         result.append(replace(item, section=current[0] if current else None, shared=current, memo=index >= start))
     return _best_occurrences(result, bool(start))

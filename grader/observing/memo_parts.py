@@ -18,6 +18,8 @@ SEVERAL = 3
 """So many sentences on a second section make a paragraph one on both."""
 CLEARLY = 3
 """So many times as many sentences on another section as on its own make a heading the wrong one."""
+FORWARD, SKIPPED, BACK = 0.6, 0.4, 1.2
+"""Sentences that it takes to believe in another section: the next in order, each one left out, and going back."""
 PART = 2
 """So many sentences under another section's heading make a part of their own."""
 MIN_WORDS = 4
@@ -46,7 +48,8 @@ def _part(
         elsewhere = _by_content(section, passages, headed)
         found = MemoPart(id=section, found="heading", heading=heading.line.text, cell=heading.cell, empty=True)
         return found if elsewhere is None else MemoPart(id=section, found="content", apart=False, cell=elsewhere.cell)
-    content = (mine[0] if mine and heading is not None else None) or _by_content(section, passages, headed)
+    placed = mine[0] if mine and (heading is not None or len(mine) >= PART) else None
+    content = placed or _by_content(section, passages, headed)
     if content is None:
         return MemoPart(id=section, found="none")
     apart = _stands_alone(section, passages)
@@ -63,18 +66,51 @@ def speaks_of(tags: frozenset[str], text: str, sections: tuple[str, ...]) -> str
     return next((section for section in sections if section in _CONTENT and _CONTENT[section](probe)), None)
 
 
-def block_sections(sentences: Iterable[tuple[int, str, frozenset[str]]]) -> dict[int, str]:
-    """For a memo without headings: the section that each paragraph is about, unless it is about several at length."""
+def block_sections(sentences: Iterable[tuple[int, str, frozenset[str], frozenset[str]]]) -> dict[int, str]:
+    """For a memo without headings: the section that each paragraph is about, unless it is about several at length.
+
+    The last paragraph is the likeliest to hold plans."""
     votes: dict[int, Counter[str]] = {}
-    for block, text, tags in sentences:
+    planned: Counter[int] = Counter()
+    last: int | None = None
+    for block, text, tags, held in sentences:
         probe = Passage(text=text, tags=tags)
         votes.setdefault(block, Counter()).update(name for name, asks in _CONTENT.items() if asks(probe))
-    clear = {block: count.most_common(2) for block, count in votes.items() if count}
-    return {
-        block: top[0][0]
-        for block, top in clear.items()
-        if len(top) == 1 or top[0][1] > top[1][1] or top[1][1] < SEVERAL
-    }
+        votes[block].update(sorted(held if "weighting" not in held else {"weighting"}))
+        planned[block] += bool({"plan", "experiment", "fixed"} & tags and not {"recommend", "situation"} & tags)
+        last = block
+    if last is not None and planned[last]:
+        votes[last]["next"] += planned[last]
+    return _in_order({block: count for block, count in votes.items() if not _is_split(count)})
+
+
+def _is_split(count: Counter[str]) -> bool:
+    """As much on one section as on another, at length."""
+    top = count.most_common(2)
+    return len(top) > 1 and top[0][1] == top[1][1] and top[1][1] >= SEVERAL
+
+
+def _in_order(votes: dict[int, Counter[str]]) -> dict[int, str]:
+    """The run of sections that fits the paragraphs best, when leaving one costs something and going back to an earlier one more."""
+    names = list(_CONTENT)
+    best: dict[str, tuple[float, list[str]]] = {name: (0.0, []) for name in names}
+    for count in votes.values():
+        step: dict[str, tuple[float, list[str]]] = {}
+        for place, name in enumerate(names):
+            score, path = max(
+                ((was - _turn(names.index(old), place, bool(way)), [*way, name]) for old, (was, way) in best.items()),
+                key=lambda found: found[0],
+            )
+            step[name] = (score + count[name], path)
+        best = step
+    path = max(best.values(), key=lambda found: found[0])[1] if votes else []
+    return {block: name for (block, count), name in zip(votes.items(), path, strict=True) if count}
+
+
+def _turn(old: int, new: int, begun: bool) -> float:
+    if old == new or not begun:
+        return 0.0
+    return FORWARD + SKIPPED * (new - old - 1) if new > old else BACK
 
 
 def rehomed(passages: tuple[Passage, ...]) -> tuple[Passage, ...]:
@@ -131,11 +167,15 @@ def _systems(item: Passage) -> bool:
     return (
         _numeric(item)
         and (len(metrics) > 1 or ("accuracy" in metrics and bool({"encoder", "decoder"} & item.tags)))
-        and not ({"weighted", "rare", "tier", "recommend"} & item.tags)
+        and not ({"weighted", "rare", "tier", "recommend", "week2"} & item.tags)
     )
 
 
 def _weighting(item: Passage) -> bool:
+    if {"hypothesis", "verdict", "rare"} <= item.tags or "transfer" in item.text.lower():
+        return True
+    if "week2" in item.tags and _numeric(item) and "weighted" not in item.tags:
+        return {"macro_f1", "accuracy", "zero"} & item.tags != frozenset() or "encoder" in item.tags
     return (
         "weighted" in item.tags
         and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags))
@@ -163,8 +203,10 @@ def _deployment(item: Passage) -> bool:
 
 
 def _next(item: Passage) -> bool:
-    if {"recommend", "situation"} & item.tags:
+    if {"recommend", "situation"} & item.tags and not {"fixed", "knob"} <= item.tags:
         return False
+    if {"fixed", "knob"} <= item.tags and {"experiment", "plan"} & item.tags:
+        return True
     rule = {"threshold", "both_sides"} <= item.tags
     return (
         "bottleneck" in item.tags

@@ -199,7 +199,12 @@ def _sign(clause: str, pair: Pair) -> int:
         if not verb or (than and than.start() < min(one.start(), other.start())):
             return 0
         return 1 if one.start() < other.start() else -1
-    return 1 if one else -1 if other else 0
+    alone, verb = one or other, _UP.search(clause) or _DOWN.search(clause)
+    if alone is None or (
+        verb and verb.start() < alone.start()
+    ):  # `it beats the encoder`: whose gain, only who reads on knows
+        return 0
+    return 1 if one else -1
 
 
 def _others(text: str, pair: Pair, tables: Tables) -> Told:

@@ -36,7 +36,7 @@ _CHUNK = re.compile(
     r"->|→"
 )
 _PLAN = re.compile(
-    r"(?:[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
+    r"(?:(?<![-=])[<>≤≥]=?|at least|at most|below|above|under|over|less than|more than|up to|exceeds?|exceeded|if|expect\w*|"
     r"predict\w*|guess\w*|assum\w*|"
     r"budget(?: of)?|within|no more than|deadline(?: of)?|target|threshold|"
     r"would be|should be|hop\w+|aim\w*|erwart\w*|höchstens|mindestens|unter|über|"
@@ -81,6 +81,8 @@ class Subject:
     tier: str | None = None
     clear: bool = False
     kind: Kind = "value"
+    compared: bool = False
+    """The sentence tells of gains, gaps or changes: a figure that no output holds may follow from two."""
 
 
 def subject_of(figure: Figure, passage: Passage) -> Subject:
@@ -110,6 +112,7 @@ def _in_row(figure: Figure, passage: Passage, text: str) -> Subject:
     single = len(re.findall(r"\d[\d.,]*", cells[column])) == 1 if column < len(cells) else False
     gain = bool({"gap", "relative"} & tags_of(head))
     kind: Kind = "ratio" if figure.unit == "x" else "difference" if figure.signed or gain else "value"
+    kind = "planned" if column and figure.lead in ("<", ">", "≤", "≥") else kind
     told = _one(label, METRICS) or _one(label, _MODELS)
     clear = bool(
         model and metric and told and not baseline and single and tier is None and figure.lead not in ("<", ">")
@@ -139,7 +142,8 @@ def _in_prose(figure: Figure, passage: Passage, text: str) -> Subject:
         and _metric_clear(metric, figure, chunk, said)
     )
     clear = clear and _pairs_off(lower, figure)
-    return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage))
+    compared = bool({"rise", "gap"} & passage.tags)
+    return Subject(model, _run(clause), metric, tier, clear, _kind(figure, lower, passage), compared)
 
 
 def _kind(figure: Figure, lower: str, passage: Passage) -> Kind:

@@ -45,7 +45,7 @@ _BLOCKS = (
 )
 _LABEL = re.compile(
     r"^\W{0,4}(?:(?:section|part|teil|abschnitt|secci[oó]n|sección|partie|question|q|memo|results?|§|第)\s*)?"
-    r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|\s(?=[A-ZÄÖÜ]))\s*(?P<rest>.{0,90})$",
+    r"(?P<number>[1-5一二三四五]|i{1,3}|iv|v)\s*(?:[.):：、]|-{1,2}|–|—|部分|\s-\s|(?-i:\s(?=[A-ZÄÖÜ])))\s*(?P<rest>.{0,90})$",
     re.IGNORECASE,
 )
 _BARE = re.compile(
@@ -54,6 +54,10 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _DIGIT = re.compile(r"^\W{0,3}(?P<number>[1-5])\W{0,3}$")
+_FIGURES = re.compile(r"\d+(?:[.,]\d+)*")
+HEADING_WORDS = 6
+_DECIMALS = re.compile(r"\d[.,]\d")
+"""More than one of these make a line a row of figures (`Q1 (4-24): 0.010, 0.122`) and no heading."""
 _NUMBERS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5}
 _SENTENCE_INSIDE = re.compile(r"(?<!vs)(?<!no)[.!?]\s+(?=[A-Z0-9„“\"])")
 
@@ -210,6 +214,9 @@ def _leading_strong(tag: Tag) -> str:
 
 
 def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
+    parent = tag.parent
+    if tag.name == "p" and parent is not None and parent.name == "li" and parent.find("p", recursive=False) is tag:
+        tag = parent  # a list whose items have blank lines between them
     kind: Literal["prose", "item"] = "item" if tag.name in ("li", "dd", "dt") else "prose"
     emphasis = tag.find(["em", "i"], recursive=False)
     emphasised = emphasis is not None and " ".join(emphasis.get_text().split()) == plain
@@ -222,11 +229,20 @@ def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
     number = _list_number(tag) if kind == "item" else None
     label = label_of(plain)
     if number is not None and len(plain) <= 90 and not _SENTENCE_INSIDE.search(plain):
-        yield Line(plain, "heading", block, number=number, level=8)
+        yield Line(str(number) if _tells(plain) else plain, "heading", block, number=number, level=8)
+        if _tells(plain):
+            yield Line(plain, kind, block)
     elif label is not None:
-        yield Line(plain, "heading", block, number=label[0], level=8)
+        yield Line(str(label[0]) if _tells(label[1]) else plain, "heading", block, number=label[0], level=8)
+        if _tells(label[1]):
+            yield Line(label[1], kind, block)
     else:
         yield Line(plain, kind, block, emphasised=emphasised)
+
+
+def _tells(text: str) -> bool:
+    """A numbered line that is a heading and all that is written under it as well (`5. zeros: 33 of 46. get more data`)."""
+    return len(text.split()) > HEADING_WORDS and len(_FIGURES.findall(text)) > 1
 
 
 def _list_number(tag: Tag) -> int | None:
@@ -246,7 +262,7 @@ def _heading(text: str, level: int, block: int) -> Line:
 
 def label_of(text: str) -> tuple[int, str] | None:
     """`Section 3: Tiers` -> (3, "Tiers"); null for a line that is no label."""
-    if len(text) > 100 or _SENTENCE_INSIDE.search(text[4:]):
+    if len(text) > 100 or _SENTENCE_INSIDE.search(text[4:]) or len(_DECIMALS.findall(text)) > 1:
         return None
     match = _LABEL.match(text) or _BARE.match(text) or _DIGIT.match(text)
     if match is None:

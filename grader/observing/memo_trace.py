@@ -85,7 +85,7 @@ class Tracer:
         if (
             subject.kind != "value"
             or figure.unit in ("min", "s", "h", "money")
-            or (figure.unit == "%" and not subject.clear)
+            or ((figure.unit == "%" or (subject.compared and figure.decimals >= 3)) and not subject.clear)
         ):
             found = next((item for item in self.derived if _derived_fits(figure, item)), None)
             if found:
@@ -154,6 +154,20 @@ class Tracer:
             ),
             None,
         )
+
+    def sections_of(self, found: list[Figure]) -> frozenset[str]:
+        """The sections whose figures stand in a sentence: as far as a figure is precise and fits those of one section only."""
+        told: set[str] = set()
+        for figure in found:
+            week = next(
+                (item for item in self.course if abs(figure.value) == item.value and figure.unit == item.unit), None
+            )
+            if week is not None and week.about.startswith("week 2"):
+                told.add("weighting")
+            elif _specific(figure):
+                homes = {_home_of(item) for item in self.numbers if fits_number(figure, item)}
+                told |= homes if len(homes) == 1 else set()
+        return frozenset(told - {""})
 
     def _fitting(self, figure: Figure, subject: Subject, named: frozenset[str]) -> list[Number]:
         fits = [item for item in self.numbers if fits_number(figure, item)]
@@ -295,6 +309,17 @@ def _agreement(figure: Figure, subject: Subject, fits: list[Number], named: froz
     status: NumberStatus = "agrees" if exact or digits >= 3 else "rounded"
     told = _specific(figure) or subject.metric or subject.tier or best[0].subject in named
     return Match(status, best[0].text, best[0], frozenset(_keys(best)) if told else frozenset())
+
+
+def _home_of(item: Number) -> str:
+    """The section of the memo that an output belongs in."""
+    if item.run == "weighted":
+        return "weighting"
+    if item.metric in ("latency_ms", "throughput"):
+        return "deployment"
+    if item.metric in SHARES:
+        return "per_class" if item.subject else "systems"
+    return "systems" if item.metric == "trainable" else ""
 
 
 def _rank(subject: Subject, item: Number) -> tuple[bool, bool, bool, bool]:

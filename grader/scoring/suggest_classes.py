@@ -10,6 +10,7 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import CAUSES, GAP_SHARE, leaves_open, tells_outcome, weighs_cause
 
 TIER = re.compile(
     r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
@@ -52,7 +53,9 @@ def tiers(reading: Reading) -> Draft:
             found="the counts that define the tiers",
             missing="by which counts the tiers are drawn",
         )
-        counted = _CLASS_COUNT.search(text) or re.search(r"\bclasses\b|clases|klassen|类别数", text.lower())
+        counted = _CLASS_COUNT.search(text) or re.search(
+            r"\bclasses\b|categories|kinds\b|clases|klassen|类别数", text.lower()
+        )
         draft.part(
             0.5,
             share if counted else 0.0,
@@ -138,24 +141,19 @@ def where(reading: Reading) -> Draft:
     gains = [
         place
         for place in places
-        if any(item.kind == "difference" and item.status == "derived" for item in reading.numbers_in([place]))
+        if any(item.status == "derived" and _is_gain(item) for item in reading.numbers_in([place]))
     ]
     draft.part(
         1.0, 1.0 if gains else 0.0, found="absolute gains by tier", missing="absolute gains by tier", places=gains
     )
-    relative = [place for place in prose if "relative" in reading.memo.passages[place].tags]
+    relative = [place for place in prose if _is_relative(reading, place)]
     draft.part(
         1.0, reading.own(relative), found="relative gains by tier", missing="relative gains by tier", places=relative
     )
     shares = [place for place in places if _shares(reading, place)]
-    loosely = [
-        place
-        for place in prose
-        if re.search(
-            r"gap (?:comes|is)|entirely|most of (?:the )?gap|comes from", reading.memo.passages[place].text.lower()
-        )
-    ]
-    credit = 1.0 if shares else 0.5 if loosely else 0.0
+    told = [place for place in prose if {"fraction", "rise"} <= reading.memo.passages[place].tags]
+    loosely = told or [place for place in prose if re.search(r"comes? from|entirely|gap is", _text(reading, place))]
+    credit = 1.0 if shares else 0.75 if told else 0.5 if loosely else 0.0
     draft.part(
         2.0,
         credit,
@@ -163,14 +161,7 @@ def where(reading: Reading) -> Draft:
         missing="how much of the macro F1 gap comes from which tier",
         places=shares or loosely,
     )
-    compare = [
-        place
-        for place in prose
-        if {"gap", "relative", "exception", "every"} & reading.memo.passages[place].tags
-        or re.search(
-            r"\b(?:better|worse|wins?|loses?|most|best|gewinn|gana|harder)\b", reading.memo.passages[place].text.lower()
-        )
-    ]
+    compare = [place for place in prose if _ranks(reading, place)]
     draft.part(
         1.0,
         reading.own(compare) * (1.0 if reading.rests_on("tiers") >= 1 else 0.5),
@@ -184,9 +175,34 @@ def where(reading: Reading) -> Draft:
     return draft
 
 
+def _is_gain(item: MemoNumber) -> bool:
+    return item.kind == "difference" or item.output.startswith("difference")
+
+
+def _text(reading: Reading, place: int) -> str:
+    return reading.memo.passages[place].text.lower()
+
+
+def _is_relative(reading: Reading, place: int) -> bool:
+    """A factor or a change in per cent, in a sentence on tiers."""
+    factors = [item for item in reading.numbers_in([place]) if item.status == "derived" and item.unit in ("%", "x")]
+    factors = [item for item in factors if item.output.startswith(("relative", "ratio"))]
+    return "relative" in reading.memo.passages[place].tags or bool(factors)
+
+
+def _ranks(reading: Reading, place: int) -> bool:
+    """It says of tiers who gains more, or that all do."""
+    tags = reading.memo.passages[place].tags
+    if {"gap", "relative", "exception", "every"} & tags:
+        return True
+    return bool({"superlative", "contrast"} & tags) and tells_outcome(reading, place)
+
+
 def _shares(reading: Reading, place: int) -> bool:
-    """A per-cent figure in a sentence on gap and tiers, or in a column that is called share."""
+    """A tier's part of the gap as the outputs give it; or a per-cent figure in a sentence on gap and tiers, or in such a column."""
     item = reading.memo.passages[place]
+    if any(number.output.startswith(GAP_SHARE) for number in reading.numbers_in([place])):
+        return True
     words = f"{item.text} {item.header}".lower()
     if not re.search(
         r"\bgap\b|\bshare|gain|contribut|beitrag|tragen|abstand|difference|brings?|差距|贡献|contribuy", words
@@ -199,7 +215,7 @@ def explanations(reading: Reading) -> Draft:
     """3d: competing explanations, one tested against own evidence, the rest left open."""
     draft = Draft(reading, spread=1.0)
     home = [place for place in reading.find(("exposure", "size", "architecture")) if _explains(reading, place)]
-    home = reading.prose(home)
+    home = [place for place in home if reading.prose([place]) or _is_weighed_row(reading, place)]
     topics: set[str] = set()
     for place in home:
         topics |= {"exposure", "size", "architecture"} & reading.memo.passages[place].tags
@@ -223,7 +239,7 @@ def explanations(reading: Reading) -> Draft:
         places=tested,
     )
     near = reading.around(home)
-    open_ = [place for place in near if "open" in reading.memo.passages[place].tags]
+    open_ = [place for place in near if leaves_open(reading, place)]
     credit = (1.0 if tested else 0.5) if open_ and len(topics) >= 2 else 0.0
     draft.part(
         1.5,
@@ -247,6 +263,12 @@ def explanations(reading: Reading) -> Draft:
     return draft
 
 
+def _is_weighed_row(reading: Reading, place: int) -> bool:
+    """A row of a table that holds something for and against each cause."""
+    item = reading.memo.passages[place]
+    return item.section == "per_class" and bool(CAUSES & item.inside) and item.header.count("|") >= 1
+
+
 def _explains(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     if item.section in ("weighting", "next", "deployment") or "weighted" in item.tags:
@@ -259,6 +281,10 @@ def _explains(reading: Reading, place: int) -> bool:
 
 def _tested(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
+    if item.kind == "row":
+        return bool(reading.numbers_in([place]))
+    if weighs_cause(reading, place):
+        return True
     if "test_of" not in item.tags:
         return False
     evidence = {"rare", "common", "middle", "tier", "zero"} & item.tags or reading.numbers_in([place])

@@ -8,12 +8,18 @@ from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
 from grader.scoring.suggest_systems import MODELS, note
 
 RATIO_SLACK = 0.08
+REASONS = 3
+"""So many sentences before and after a recommendation may hold what it rests on."""
+BARE = 0.5
+"""What a recommendation is worth that says neither why nor under what condition."""
+BRIEF = 5
+"""A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
 
 
 def latency(reading: Reading) -> Draft:
     """4a: ms per example and examples per second of both, hardware and method."""
     draft = Draft(reading, firm=True)
-    worths = (("latency_ms", "ms per example", 2.25), ("throughput", "examples per second", 1.0))
+    worths = (("latency_ms", "ms per example", 2.0), ("throughput", "examples per second", 1.0))
     own = 0.0
     for metric, name, worth in worths:
         quotes = [reading.quoted(model, metric) for model in MODELS]
@@ -25,9 +31,10 @@ def latency(reading: Reading) -> Draft:
     home = sorted({item.passage for item in reading.memo.numbers if item.metric in ("latency_ms", "throughput")})
     near = reading.around(home, 2)
     for tag, name, worth in (
-        ("hardware", "the hardware", 0.6),
-        ("method", "warm-up and repetitions", 0.7),
-        ("batch32", "the batch size", 0.45),
+        ("hardware", "the hardware", 0.5),
+        ("method", "warm-up and repetitions", 0.6),
+        ("batch32", "the batch size", 0.4),
+        ("length", "the length of the texts", 0.5),
     ):
         places = [place for place in near if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
@@ -158,7 +165,9 @@ def _settles(reading: Reading, place: int) -> bool:
         return len(models) == 1 and "situation" in item.inside and not item.classes
     if "recommend" in item.tags:
         return home or "experiment" not in item.tags
-    return home and len(models) == 1 and "situation" in item.tags
+    brief = len(item.text.split()) <= BRIEF and not any(map(str.isdigit, item.text))
+    brief = brief and not {"latency", "throughput", "rise", "superlative"} & item.tags
+    return home and len(models) == 1 and ("situation" in item.tags or brief)
 
 
 def _tags_at(reading: Reading, place: int) -> frozenset[str]:
@@ -207,7 +216,22 @@ def recommendation(reading: Reading) -> Draft:
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
     draft.points *= 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.5
+    if not any(_is_reasoned(reading, place) for place in near):
+        draft.points *= BARE
+        draft.missing.append("why, and what someone who acts on it has to know")
     return draft
+
+
+def _is_reasoned(reading: Reading, place: int) -> bool:
+    """More than a name beside another: a reason, a price, a condition, in a sentence."""
+    item = reading.memo.passages[place]
+    words = {"reason", "inference", "give_up", "switch", "contrast", "condition", "superlative"} & item.tags
+    return (
+        item.kind != "row"
+        and len(item.text.split()) > BRIEF
+        and bool(words)
+        and bool({"situation", "encoder", "decoder", "rare", "common"} & item.tags or reading.numbers_in([place]))
+    )
 
 
 def _recommend_tags(reading: Reading, places: list[int]) -> frozenset[str]:
@@ -221,7 +245,7 @@ def grounded(reading: Reading) -> Draft:
     if not found:
         draft.part(5.0, 0.0, found="", missing="a recommendation that rests on your latency and your tiers")
         return draft
-    near = reading.around(found, 2)
+    near = reading.around(found, REASONS)
     at = {place: reading.memo.passages[place].tags for place in near}
     speed = [place for place in near if {"latency", "throughput", "hours", "money"} & at[place]]
     speed_number = [
@@ -254,6 +278,8 @@ def grounded(reading: Reading) -> Draft:
         missing="what would change it, with a number",
         places=numbered or switches,
     )
+    if not any(_is_reasoned(reading, place) for place in reading.around(found)):
+        draft.points *= BARE
     if not speed:
         draft.cap(2.0, "the recommendation does not mention latency")
     draft.not_judged.append("Whether the recommendation follows from the evidence.")

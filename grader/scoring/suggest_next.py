@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from grader.scoring.suggest_draft import Draft
-from grader.scoring.suggest_reading import Reading
+from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import counts_out_of, has_two_sides, is_mine, limits_at, results_at
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
 LATE = 0.7
@@ -13,8 +14,18 @@ LATE = 0.7
 HEADED = 3
 """So many parts under headings of their own show how the memo is built."""
 _DIGIT = re.compile(r"\d")
+_KNOBS = re.compile(
+    r"\b(?:seed|rank|r ?=|epoch|learning rate|lr\b|modules|data|adapters|batch|split|époque|graine|test set)"
+)
+_ORDER = re.compile(
+    r"\W*(?:re-?)?(?:train|run|take|give|swap|put|show|bring|cut|ask|let|use|make|add|set|replace|pool|repeat|label|collect|"
+    r"generate|freeze|raise|lower|double|halve|merge|write|fix|change|start|drop|feed|keep)\b",
+    re.IGNORECASE,
+)
+"""A sentence that orders something to be done."""
+_RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
-    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
+    r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|sint[eé]tic\w*|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
     r"llm|1\.5b|epochs? (?:to|from)|class weights?|"
     r"add(?:ing)? \d+|\+ ?\d+|after adding|with \d+|qwen|loss|learning rate|mean pool\w*|pooling|length|seeds?|"
     r"temperature|sampl\w*|label\w*|adapters?|layers?|checkpoint\w*|augment\w*|translat\w*|generat\w*|batch size|"
@@ -66,7 +77,9 @@ def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
 def _wishes(reading: Reading, home: list[int]) -> bool:
     """A list of wishes: several of the usual ones, and no design."""
     tags = _tags(reading, home)
-    text = " ".join(reading.memo.passages[place].text.lower() for place in home)
+    decided = any(_has_limit(reading, place) for place in home)
+    free = [place for place in home if not (decided and _holds_fixed(reading, place))]
+    text = " ".join(reading.memo.passages[place].text.lower() for place in free)
     kinds = set(
         re.findall(
             r"more data|bigger model|larger model|hyperparam|more epochs|better gpu|gpt-?4|ensembl|"
@@ -82,22 +95,43 @@ def bottleneck(reading: Reading) -> Draft:
     draft = Draft(reading, spread=0.75)
     home = _home(reading)
     named = [place for place in home if "bottleneck" in reading.memo.passages[place].tags]
-    implied = named or [place for place in home if {"zero", "rare"} & reading.memo.passages[place].tags][:1]
-    credit = reading.own(named) if named else 0.5 if implied else 0.0
+    stated = [place for place in reading.prose(home) if _states(reading, place)]
+    doubts = [place for place in reading.prose(home) if {"doubt", "open"} & _tags(reading, [place])]
+    hinted = [place for place in home if {"zero", "rare"} & _tags(reading, [place])]
+    implied = named or stated[:2] or hinted[:1] or doubts[:1]
+    credit = reading.own(named) if named else 0.75 if stated or (doubts and not hinted) else 0.5 if implied else 0.0
+    shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
     draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
-    shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)]
+    attacked = _attacked(reading, home)
     draft.part(
         2.25,
-        1.0 if shown else 0.0,
+        0.6 + 0.4 * attacked if shown else attacked if named or doubts else 0.0,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
     )
-    if _wishes(reading, home):
+    if _wishes(reading, home) and not shown:
         draft.cap(1.0, "a list of wishes rather than one bottleneck")
     draft.points *= 1.0 if reading.grounded >= 1 else 0.6
     draft.not_judged.append("Whether this is the bottleneck that the results show.")
     return draft
+
+
+def _attacked(reading: Reading, home: list[int]) -> float:
+    """How far a design follows on the bottleneck: what is designed against is no wish."""
+    fixed = any(_holds_fixed(reading, place) for place in home)
+    limit = any(_has_limit(reading, place) for place in home)
+    return 1.0 if fixed and limit else 0.5 if fixed else 0.3 if limit else 0.0
+
+
+def _states(reading: Reading, place: int) -> bool:
+    """A sentence that tells an own result and plans nothing."""
+    tags = reading.memo.passages[place].tags
+    if {"fixed", "expectation", "cost"} & tags or (limits_at(reading, place) and {"threshold", "both_sides"} & tags):
+        return False
+    own = any(item.status in SOURCED for item in reading.numbers_in([place]))
+    counted = counts_out_of(reading, place) and ({"rare", "zero"} & tags or not {"asks", "condition", "modal"} & tags)
+    return bool(results_at(reading, place)) or own or bool(counted)
 
 
 def _shows(reading: Reading, place: int) -> bool:
@@ -120,22 +154,27 @@ def experiment(reading: Reading) -> Draft:
     """5b: one change, everything else fixed."""
     draft = Draft(reading, spread=1.0)
     home = _home(reading)
-    planned = [place for place in home if "experiment" in reading.memo.passages[place].tags]
+    planned = [place for place in home if "experiment" in _tags(reading, [place])]
+    planned = planned or [place for place in home if _plans_change(reading, place)]
+    if not planned and any(_has_limit(reading, place) for place in home):
+        planned = [place for place in reading.prose(home) if _holds_fixed(reading, place)]
     draft.part(1.5, reading.own(planned), found="an experiment", missing="one experiment", places=planned)
     changed = [
         place
         for place in home
-        if _CHANGE.search(reading.memo.passages[place].text.lower())
-        and {"experiment", "fixed"} & _tags(reading, reading.around([place]))
+        if _changes(reading, place)
+        and ({"experiment", "fixed"} & _tags(reading, reading.around([place])) or _intends(reading, place))
     ]
+    sized = [place for place in changed if _is_sized(reading, place)]
+    fixed = [place for place in home if _holds_fixed(reading, place)]
+    share = 1.0 if sized or fixed else 0.4
     draft.part(
         1.75,
-        reading.own(changed) if planned or changed else 0.0,
+        reading.own(changed) * share if planned or changed else 0.0,
         found="what is changed",
         missing="what exactly is changed, and by how much",
         places=changed,
     )
-    fixed = [place for place in home if "fixed" in reading.memo.passages[place].tags]
     draft.part(
         1.75,
         1.0 if fixed and (planned or changed) else 0.0,
@@ -143,11 +182,47 @@ def experiment(reading: Reading) -> Draft:
         missing="what is held fixed",
         places=fixed,
     )
-    if _wishes(reading, home):
+    if _wishes(reading, home) and not sized:
         draft.cap(1.0, "several ideas, none of them designed")
     draft.points *= 1.0 if reading.grounded >= 0.8 else 0.5
     draft.not_judged.append("Whether the experiment attacks the bottleneck and could tell the explanations apart.")
     return draft
+
+
+def _changes(reading: Reading, place: int) -> bool:
+    """It says what would be done to what: a plan with a part of the set-up in it, and no result."""
+    item = reading.memo.passages[place]
+    meant = "knob" in item.tags and ("experiment" in item.tags or ("plan" in item.tags and _intends(reading, place)))
+    told = {"contrast", "superlative"} & item.tags or _DIGIT.search(item.text) or _ORDER.match(item.text)
+    planned = meant and bool(told)
+    return _CHANGE.search(item.text.lower()) is not None or bool(planned)
+
+
+def _plans_change(reading: Reading, place: int) -> bool:
+    """A plan that names a part of the set-up, or that holds the rest of it."""
+    tags = reading.memo.passages[place].tags
+    return {"plan", "fixed"} <= tags or ({"plan", "knob"} <= tags and _intends(reading, place))
+
+
+def _intends(reading: Reading, place: int) -> bool:
+    """Somebody means to do it: in the first person, as an order, as what would be."""
+    item = reading.memo.passages[place]
+    return is_mine(reading, place) or "modal" in item.tags or _ORDER.match(item.text) is not None
+
+
+def _is_sized(reading: Reading, place: int) -> bool:
+    """How much is changed: an amount that is no result and no count of what there is."""
+    item = reading.memo.passages[place]
+    new = [
+        number for number in reading.numbers_in([place]) if number.status not in SOURCED and number.kind != "planned"
+    ]
+    return bool({"plan", "experiment"} & item.tags and new and "cost" not in item.tags and "reason" not in item.tags)
+
+
+def _holds_fixed(reading: Reading, place: int) -> bool:
+    """Its words say so, or it lists three parts of the set-up."""
+    item = reading.memo.passages[place]
+    return "fixed" in item.tags or len(set(_KNOBS.findall(item.text.lower()))) >= 3
 
 
 def decision(reading: Reading) -> Draft:
@@ -158,12 +233,13 @@ def decision(reading: Reading) -> Draft:
         place
         for place in home
         if set(METRIC) & reading.memo.passages[place].tags
-        and {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
+        and (
+            {"threshold", "experiment", "fixed", "both_sides", "expectation"} & _tags(reading, reading.around([place]))
+            or _has_limit(reading, place)
+        )
     ]
     draft.part(1.0, 1.0 if metric else 0.0, found="a metric", missing="the metric that decides", places=metric)
-    threshold = [
-        place for place in home if "threshold" in reading.memo.passages[place].tags and _has_limit(reading, place)
-    ]
+    threshold = [place for place in home if _has_limit(reading, place)]
     draft.part(
         1.5,
         1.0 if threshold else 0.0,
@@ -171,11 +247,9 @@ def decision(reading: Reading) -> Draft:
         missing="the value you expect or require",
         places=threshold,
     )
-    sides = (
-        [place for place in reading.around(threshold) if "both_sides" in reading.memo.passages[place].tags]
-        if threshold
-        else []
-    )
+    around = [place for place in reading.around(threshold) if place in home]
+    told = [place for place in around if "both_sides" in reading.memo.passages[place].tags]
+    sides = around if has_two_sides(reading, around) else told
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
     draft.part(
         1.5,
@@ -191,14 +265,25 @@ def decision(reading: Reading) -> Draft:
 
 
 def _has_limit(reading: Reading, place: int) -> bool:
+    """A value that no output holds, for something that is measured, asked for rather than set."""
     item = reading.memo.passages[place]
-    words = {"condition", "expectation", "both_sides"} & item.tags or re.search(r"[<>≥≤]", item.text)
-    limits = [
-        number
-        for number in reading.numbers_in([place])
-        if number.kind in ("planned", "difference") or 0 < abs(number.value) < 1 or number.unit in ("%", "points")
-    ]
-    return bool(words and limits)
+    measured = {"rare", "common", "middle", "tier", *METRIC} & _tags(reading, reading.around([place]))
+    asked = {
+        "condition",
+        "expectation",
+        "both_sides",
+        "threshold",
+        "modal",
+        "contrast",
+        "superlative",
+        "asks",
+    } & item.tags
+    set_up = "fixed" in item.tags and not {"condition", "threshold"} & item.tags
+    part = {"fraction", "zero"} <= item.tags and bool({"asks", "modal"} & item.tags)
+    limits = {abs(number.value) for number in limits_at(reading, place)}
+    told = asked or re.search(r"[<>≥≤]", item.text) or len(limits) > 1
+    ruled = len(limits) > 1 and "condition" in item.tags
+    return bool(ruled or (measured and told and (limits or part))) and not set_up
 
 
 def feasible(reading: Reading) -> Draft:
@@ -215,9 +300,7 @@ def feasible(reading: Reading) -> Draft:
     draft.part(
         1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost
     )
-    other = [
-        place for place in home if "alternative" in reading.memo.passages[place].tags and _rules_out(reading, place)
-    ]
+    other = [place for place in home if _prefers(reading, place)]
     draft.part(
         0.75,
         1.0 if other else 0.0,
@@ -233,13 +316,18 @@ def feasible(reading: Reading) -> Draft:
 def _only_word(reading: Reading, place: int) -> bool:
     """Speaks of cost without any amount."""
     text = reading.memo.passages[place].text.lower()
-    amount = _DIGIT.search(text) or re.search(r"\b(?:one|an|two|three|five|six|ten|twenty|half)\b", text)
+    amount = _DIGIT.search(text) or re.search(
+        r"\b(?:an?|one|two|three|four|five|six|eight|ten|twenty|forty|half|single|overnight|ein\w*|zwei|drei|deux|trois|une?|dos|tres)\b",
+        text,
+    )
     return amount is None
 
 
-def _rules_out(reading: Reading, place: int) -> bool:
-    text = reading.memo.passages[place].text.lower()
-    return (
-        re.search(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ", text)
-        is not None
-    )
+def _prefers(reading: Reading, place: int) -> bool:
+    """Another way of going on, and what speaks against it or for this one."""
+    item = reading.memo.passages[place]
+    if "alternative" in item.tags and _RULES_OUT.search(item.text.lower()):
+        return True
+    other = {"wish", "size", "knob", "alternative"} & item.tags
+    weighed = "first" in item.tags and bool({"contrast", "superlative", "inference", "negated", "modal"} & item.tags)
+    return bool(other and weighed) and not limits_at(reading, place)

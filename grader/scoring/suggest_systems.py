@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from grader.model.base import Role
 from grader.scoring.suggest_draft import Draft
-from grader.scoring.suggest_reading import Quoted, Reading
+from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
+from grader.scoring.suggest_shape import CAUSES, leaves_open, reasons, results_at, uses_cause
 
 MODELS: tuple[Role, ...] = ("encoder", "decoder")
 AGGREGATES = (
@@ -73,12 +74,16 @@ def _baseline(reading: Reading) -> float:
 def differences(reading: Reading) -> Draft:
     """1b: architecture, size, pretraining, connected with this comparison."""
     draft = Draft(reading, spread=1.0)
-    both = reading.find("bidirectional"), reading.find("causal")
-    one = reading.find("architecture")
+    both = _of_models(reading, "bidirectional"), _of_models(reading, "causal")
+    one = _of_models(reading, "architecture")
     credit = (1.0 if all(both) else 0.6) * reading.own(both[0] + both[1] or one) if one else 0.0
     draft.part(0.9, credit, found="bidirectional against causal", missing="how the two read a text", places=one)
     sizes = [item for item in reading.memo.numbers if item.value in (149e6, 494e6)]
-    size = reading.find("size", ("encoder", "decoder", "not_controlled"))
+    size = [
+        place
+        for place in _of_models(reading, "size")
+        if place in reading.find(("encoder", "decoder", "not_controlled"))
+    ]
     credit = min(1.0, 0.5 * len({item.value for item in sizes})) if sizes else 0.4 if size else 0.0
     draft.part(
         0.8,
@@ -88,7 +93,7 @@ def differences(reading: Reading) -> Draft:
         places=[item.passage for item in sizes],
     )
     tokens = [item for item in reading.memo.numbers if item.value in (2e12, 18e12)]
-    exposure = reading.find("exposure")
+    exposure = _of_models(reading, "exposure")
     credit = min(1.0, 0.5 * len({item.value for item in tokens})) if tokens else 0.4 if exposure else 0.0
     draft.part(
         0.8,
@@ -97,17 +102,12 @@ def differences(reading: Reading) -> Draft:
         missing="the pretraining (2T, 18T tokens)",
         places=exposure,
     )
-    topics = ("architecture", "size", "exposure")
-    used = [
-        place
-        for place in reading.prose(
-            reading.find(topics, ("test_of", "reason", "mechanism"), without=("weighted", "trainable"))
-        )
-        if reading.memo.passages[place].section not in ("per_class", "weighting", "next")
-    ]
+    topics = tuple(sorted(CAUSES))
+    used = [place for place in reading.prose(reading.find(topics, without="weighted")) if _is_used(reading, place)]
     listed = reading.prose(reading.find(topics, "not_controlled"))
     table = not reading.prose([index for index, _ in reading.written()])
-    used_credit = min(1.0, 0.4 * len(used) + (0.4 if listed else 0.0)) * reading.own(used + listed)
+    shown = sum(1.0 if results_at(reading, place) else 0.6 for place in used)
+    used_credit = min(1.0, 0.65 * shown + (0.4 if listed else 0.0)) * reading.own(used + listed)
     draft.part(
         2.5,
         used_credit * reading.grounded if draft.points else 0.0,
@@ -124,7 +124,7 @@ def differences(reading: Reading) -> Draft:
 def efficiency(reading: Reading) -> Draft:
     """1c: does quality hold, absolute beside per cent, what it buys."""
     draft = Draft(reading, spread=0.5)
-    both = [place for place in reading.find("holds", "full_ft") if reading.numbers_in([place])]
+    both = [place for place in reading.prose([place for place, _ in reading.written()]) if _beside_full(reading, place)]
     figures = reading.quoted("encoder", "macro_f1").credit + reading.quoted("encoder", "accuracy").credit
     credit = reading.own(both) if both and figures >= 0.6 else 0.25 if _baseline(reading) and figures >= 1 else 0.0
     draft.part(
@@ -140,8 +140,10 @@ def efficiency(reading: Reading) -> Draft:
         for item in reading.memo.numbers
         if item.unit == "%" and (item.metric == "trainable" or "share of trained" in item.output)
     ]
-    told = reading.prose(reading.find("absolute"))
-    credit = 1.0 if told and shares else 0.5 if counts and shares else 0.0
+    told = [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _counts_beside(reading, place)
+    ]
+    credit = 1.0 if told and (shares or counts) else 0.5 if counts and shares else 0.0
     draft.part(
         1.0,
         credit,
@@ -149,13 +151,10 @@ def efficiency(reading: Reading) -> Draft:
         missing="the absolute count beside the per cent, and why the two differ",
         places=told,
     )
-    buys = reading.prose(reading.find("buys", without=("experiment", "bottleneck", "weighted")))
-    concrete = [
-        place
-        for place in buys
-        if reading.numbers_in([place]) or {"full_ft", "holds", "reason"} & reading.memo.passages[place].tags
-    ]
-    credit = reading.own(buys) * (1.0 if concrete else 0.6) * max(reading.grounded, 0.5)
+    buys = reading.prose(reading.find("buys", without="bottleneck"))
+    buys = [place for place in buys if reading.memo.passages[place].section not in ("weighting", "per_class", "next")]
+    concrete = [place for place in buys if _is_concrete(reading, place)]
+    credit = reading.own(buys) * (1.0 if concrete else 0.25) * max(reading.grounded, 0.5)
     draft.part(
         1.5, credit, found="what the saving buys", missing="what it buys: checkpoint, memory, merging", places=buys
     )
@@ -167,7 +166,11 @@ def interpretation(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.0)
     both = reading.prose(reading.find("accuracy", ("macro_f1", "zero"), "explains_metrics"))
     near = reading.prose(reading.find(("accuracy", "macro_f1"), "explains_metrics"))
-    credit = reading.own(both or near) * (1.0 if both or len(near) > 1 else 0.75)
+    near = [place for place in near if reading.memo.passages[place].section in ("systems", "per_class", None)]
+    near += [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _parts_metrics(reading, place)
+    ]
+    credit = reading.own(both or near) * (1.0 if both or len(set(near)) > 1 else 0.75)
     draft.part(
         2.0,
         credit * max(reading.grounded, 0.5),
@@ -176,9 +179,11 @@ def interpretation(reading: Reading) -> Draft:
         places=both or near,
     )
     guesses = [
-        place for place in reading.prose(reading.find("hypothesis", anywhere=True)) if _is_overall(reading, place)
+        place
+        for place in reading.find(("hypothesis", "foresaw"), anywhere=True)
+        if _is_overall(reading, place) and (reading.prose([place]) or _is_checked_row(reading, place))
     ]
-    told = [place for place in reading.around(guesses) if {"verdict", "exception"} & reading.memo.passages[place].tags]
+    told = [place for place in reading.around(guesses, 2) if _turned_out(reading, place)]
     inside = [place for place in guesses if reading.memo.passages[place].memo]
     credit = 1.0 if inside and told else 0.4 if inside else 0.2 if guesses else 0.0
     draft.part(
@@ -188,7 +193,9 @@ def interpretation(reading: Reading) -> Draft:
         missing="your prediction from before, and how it turned out",
         places=inside,
     )
-    open_ = reading.prose(reading.find("not_controlled"))
+    open_ = [
+        place for place in reading.prose([place for place, _ in reading.written()]) if _uncontrolled(reading, place)
+    ]
     draft.part(
         1.5,
         reading.own(open_) * max(reading.grounded, 0.6),
@@ -200,10 +207,100 @@ def interpretation(reading: Reading) -> Draft:
     return draft
 
 
+def _of_models(reading: Reading, tag: str) -> list[int]:
+    """Where the models are told apart: not what parts on weighting, classes and plans say in passing, unless there is no more."""
+    found = reading.find(tag)
+    return [place for place in found if reading.memo.passages[place].section in ("systems", None)] or (
+        []
+        if any(part.id == "systems" and part.found == "heading" and not part.empty for part in reading.memo.parts)
+        else found
+    )
+
+
+def _is_used(reading: Reading, place: int) -> bool:
+    """A difference of the models set against this comparison, not against tiers or plans."""
+    item = reading.memo.passages[place]
+    return item.section not in ("per_class", "weighting", "next", "deployment") and uses_cause(reading, place)
+
+
+def _beside_full(reading: Reading, place: int) -> bool:
+    """Full training's figure, or its name, and what LoRA gives or loses against it, in one sentence."""
+    numbers = reading.numbers_in([place])
+    tags = reading.memo.passages[place].tags
+    course = [item for item in numbers if item.status == "course" and "full fine-tuning" in item.output]
+    own = [item for item in numbers if item.status in SOURCED and any(key.startswith("encoder/") for key in item.keys)]
+    lost = [item for item in numbers if item not in course and (item.kind == "difference" or 0 < abs(item.value) < 0.1)]
+    named = "full_ft" in tags and "weighted" not in tags
+    return bool((course and (own or lost)) or (named and own and reasons(reading, place)) or (named and lost))
+
+
+def _counts_beside(reading: Reading, place: int) -> bool:
+    """A share of trained weights and a count (or a part of the other's count), set against each other."""
+    item = reading.memo.passages[place]
+    text = item.text.lower()
+    shares = any(sign in text for sign in ("%", "per cent", "percent", "share", "prozent", "por ciento", "pour cent"))
+    numbers = reading.numbers_in([place])
+    count = any((number.value > 1e5 and number.unit == "") or number.unit == "x" for number in numbers)
+    count = count or "fraction" in item.tags
+    about = {"trainable", "size", "weights"} & item.tags or any(number.metric == "trainable" for number in numbers)
+    if {"macro_f1", "accuracy", "latency"} & item.tags:
+        return "absolute" in item.tags and bool(count)
+    return bool(shares and count and (about or "absolute" in item.tags) and {"contrast", "inference"} & item.tags)
+
+
+def _is_concrete(reading: Reading, place: int) -> bool:
+    """It says how much, or against what."""
+    item = reading.memo.passages[place]
+    sized = any(number.unit == "mb" or number.metric in ("latency_ms",) for number in reading.numbers_in([place]))
+    return sized or (item.section in ("systems", None) and reasons(reading, place) and len(item.text.split()) > 6)
+
+
+def _parts_metrics(reading: Reading, place: int) -> bool:
+    """Accuracy and macro F1 (or classes at zero) set against each other, without the one word for it."""
+    item = reading.memo.passages[place]
+    if item.section in ("weighting", "next", "deployment", "per_class") or "weighted" in item.tags:
+        return False
+    metrics = {"accuracy", "macro_f1", "zero", "two_metrics"} & item.tags
+    kinds = {key.split("/")[2] for number in results_at(reading, place) for key in number.keys}
+    changes = {one.value for one in results_at(reading, place) if one.unit == "%" and one.status == "derived"}
+    several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags or len(changes) > 1
+    apart = {"inference", "fraction", "explains_metrics"} & item.tags or {"contrast", "few_many"} <= item.tags
+    return (
+        bool(metrics or len(changes) > 1)
+        and several
+        and bool(apart)
+        and "full_ft" not in item.tags
+        and not CAUSES & item.tags
+    )
+
+
+def _is_checked_row(reading: Reading, place: int) -> bool:
+    """A row of a table on predictions and what came of them."""
+    item = reading.memo.passages[place]
+    return item.section in ("systems", None) and item.header.count("|") > 1 and len(reading.numbers_in([place])) > 0
+
+
+def _turned_out(reading: Reading, place: int) -> bool:
+    """What came of a prediction: a word for it, or the result itself."""
+    tags = reading.memo.passages[place].tags
+    if reading.memo.passages[place].kind == "row":
+        return _is_checked_row(reading, place)
+    return bool({"verdict", "exception"} & tags) or bool(results_at(reading, place))
+
+
+def _uncontrolled(reading: Reading, place: int) -> bool:
+    item = reading.memo.passages[place]
+    if "not_controlled" in item.tags:
+        return True
+    if item.section not in ("systems", None) or {"weighted", "hypothesis"} & item.tags:
+        return False
+    return "together" in item.tags or leaves_open(reading, place)
+
+
 def _is_overall(reading: Reading, place: int) -> bool:
     item = reading.memo.passages[place]
     if item.section in ("weighting", "next", "per_class") or {"weighted", "test_of"} <= item.tags:
         return False
     return "weighted" not in item.tags and bool(
-        {"encoder", "decoder", "accuracy", "macro_f1", "before", "verdict"} & item.tags
+        {"encoder", "decoder", "accuracy", "macro_f1", "before", "verdict", "foresaw"} & item.tags
     )

@@ -5,19 +5,59 @@ from __future__ import annotations
 from grader.model.observation import Number
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
+from grader.scoring.suggest_shape import is_mine, leaves_open, quotes, reasons, results_at
 from grader.scoring.suggest_systems import note
 
+MATTER = frozenset({"rare", "common", "middle", "tier", "learning", "mechanism", "weights", "accuracy", "macro_f1"})
+"""What an explanation of weighting's effect speaks of."""
+BRIEF = 12
+"""A sentence of at most so many words right after an expectation tells what came of it."""
+SPAN = 4
+"""So many sentences belong to an expectation at most."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
 
 
 def _hypotheses(reading: Reading) -> list[int]:
     found = reading.prose(reading.find("hypothesis", section="weighting", anywhere=True))
     found += reading.prose(reading.find(("hypothesis", "before"), "weighted", anywhere=True))
-    return [
+    found += [place for place in reading.prose(reading.find(section="weighting")) if _foresees(reading, place)]
+    kept: list[int] = []
+    for place in dict.fromkeys(place for place in found if _is_expected(reading, place)):
+        early = {"before", "foresaw"} & reading.memo.passages[place].tags or quotes(reading, place)
+        told = "verdict" in reading.memo.passages[place].tags and kept
+        if early or (not told and (not kept or not _results_before(reading, place))):
+            kept.append(place)
+    return sorted(kept) or [
         place
-        for place in dict.fromkeys(found)
-        if "verdict" not in reading.memo.passages[place].tags or "before" in reading.memo.passages[place].tags
+        for place in reading.prose(reading.find("before", section="weighting"))
+        if not _results_before(reading, place) and not _own_weighted(reading, [place])
     ]
+
+
+def _is_expected(reading: Reading, place: int) -> bool:
+    """By somebody, of this run: not in general, and not the exercise itself."""
+    item = reading.memo.passages[place]
+    label = item.text.split(":")[0] if ":" in item.text[:40] else ""
+    held = (
+        {"before", "foresaw", "modal", "expectation"} & item.tags or is_mine(reading, place) or quotes(reading, place)
+    )
+    return bool(held or label or reading.numbers_in([place])) and "asked" not in item.tags
+
+
+def _foresees(reading: Reading, place: int) -> bool:
+    """Said of weighting ahead of its result: by its words, a quoted note, or as what would happen."""
+    tags = reading.memo.passages[place].tags
+    if "foresaw" in tags:
+        return True
+    if _results_before(reading, place) or _own_weighted(reading, [place]) or "worth" in tags:
+        return False
+    told = is_mine(reading, place) or bool(reading.numbers_in([place]))
+    return quotes(reading, place) or ("modal" in tags and told and "week2" not in tags)
+
+
+def _own_weighted(reading: Reading, places: list[int]) -> bool:
+    """A figure of the weighted run stands here."""
+    return any("/weighted/" in key for item in reading.numbers_in(places) for key in item.keys)
 
 
 def hypothesis(reading: Reading) -> Draft:
@@ -28,10 +68,10 @@ def hypothesis(reading: Reading) -> Draft:
     if not found:
         draft.missing.append("an expectation from before the run, with its reason")
         return draft
-    near = reading.around(found[:1])
+    near = _span(reading, found[0])
     tags = frozenset().union(*(reading.memo.passages[place].tags for place in near))
     first = reading.memo.passages[found[0]]
-    before = "before" in tags or not _results_before(reading, found[0])
+    before = "before" in tags or "foresaw" in tags or not _results_before(reading, found[0])
     share = reading.own(found)
     draft.part(
         1.5,
@@ -40,14 +80,15 @@ def hypothesis(reading: Reading) -> Draft:
         missing="said clearly that it was held before the run",
         places=found,
     )
-    reason = {"reason", "mechanism"} & first.tags or "reason" in tags
+    causal = {"reason", "inference", "modal"} & tags or ":" in first.text
+    mechanism = "mechanism" in tags or bool(causal and "learning" in tags)
+    reason = {"reason", "mechanism"} & first.tags or "reason" in tags or mechanism
     draft.part(
         1.0,
         share if reason or "week2" in first.tags or "encoder" in first.tags else 0.0,
         found="a reason for it",
         missing="a reason for the expectation",
     )
-    mechanism = "mechanism" in tags
     draft.part(
         1.5,
         share if mechanism else 0.0,
@@ -56,16 +97,31 @@ def hypothesis(reading: Reading) -> Draft:
     )
     sized = [
         item
-        for item in reading.numbers_in([*found[:1]])
+        for item in reading.numbers_in(near)
         if item.kind in ("planned", "difference") or item.unit in ("%", "points")
     ]
-    sized = sized or [item for item in reading.numbers_in(found[:1]) if 0 < abs(item.value) < 1]
+    sized = sized or [item for item in reading.numbers_in(near) if 0 < abs(item.value) < 1]
     draft.part(
-        1.0, 1.0 if sized else 0.0, found="an expected size", missing="a rough size, so that it can turn out wrong"
+        1.0,
+        1.0 if sized or "fraction" in first.tags else 0.0,
+        found="an expected size",
+        missing="a rough size, so that it can turn out wrong",
     )
     if reading.grounded < 0.7:
         draft.points *= 0.75
     return draft
+
+
+def _span(reading: Reading, start: int) -> list[int]:
+    """An expectation with what follows it in its section up to the result."""
+    home = reading.memo.passages[start].section
+    found = [start]
+    for place in range(start + 1, min(start + SPAN, len(reading.memo.passages))):
+        item = reading.memo.passages[place]
+        if item.kind in ("heading", "row") or item.section != home or _own_weighted(reading, [place]):
+            break
+        found.append(place)
+    return found
 
 
 def _results_before(reading: Reading, place: int) -> bool:
@@ -117,6 +173,8 @@ def transfer(reading: Reading) -> Draft:
     credit = reading.own(places) if weeks else 0.35 if reading.find("week2") else 0.0
     draft.part(1.5, credit, found="week 2's figures", missing="the encoder's figures of week 2", places=places)
     compared = [place for place in reading.prose(reading.around(places)) if _is_relative(reading, place)]
+    told = reading.prose(reading.find(("relative", "fraction"), ("week2", "verdict", "encoder"), section="weighting"))
+    compared += told if weeks else []
     hinted = reading.prose(
         [
             place
@@ -127,6 +185,7 @@ def transfer(reading: Reading) -> Draft:
     loosely = reading.prose(
         [place for place in places if {"week2"} & reading.memo.passages[place].tags and draft.points > 1]
     )
+    loosely += reading.prose(reading.find("encoder", ("contrast", "verdict"), section="weighting"))
     share = 1.0 if compared else 0.6 if hinted else 0.35 if loosely else 0.0
     known = reading.quoted("decoder", "macro_f1", run="weighted").credit >= 1
     draft.part(
@@ -163,7 +222,7 @@ def weighting_explained(reading: Reading) -> Draft:
     ]
     home = reading.prose(home)
     tags = {place: reading.memo.passages[place].tags for place in home}
-    verdict = [place for place in home if "verdict" in tags[place]]
+    verdict = [place for place in home if "verdict" in tags[place]] or _answers(reading)
     draft.part(
         1.5,
         reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict),
@@ -176,8 +235,9 @@ def weighting_explained(reading: Reading) -> Draft:
         for place in home
         if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]
     ]
+    why += [place for place in _readings(reading) if place not in why]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
-    hedged = [place for place in why if {"hedge", "open"} & tags[place]]
+    hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
         credit = 0.3
@@ -188,7 +248,7 @@ def weighting_explained(reading: Reading) -> Draft:
         missing="an explanation that your own output speaks for",
         places=why or tied,
     )
-    worth = [place for place in home if "worth" in tags[place]]
+    worth = [place for place in home if "worth" in tags[place]] or _decisions(reading)
     draft.part(
         1.5,
         reading.own(worth),
@@ -199,6 +259,55 @@ def weighting_explained(reading: Reading) -> Draft:
     draft.points *= max(reading.rests_on("weighted"), 0.4)
     draft.not_judged.append("Whether the explanation follows from the evidence; whether a hedge is reasoning.")
     return draft
+
+
+def _answers(reading: Reading) -> list[int]:
+    """The weighted run's result told of an expectation: in its own sentence, in one of those that follow, or named again after it."""
+    guesses = _hypotheses(reading)
+    again = reading.prose(reading.find("hypothesis", section="weighting"))
+    if again := [place for place in again if place not in guesses and guesses and _results_before(reading, place)]:
+        return again
+    near = {place for guess in guesses for place in range(guess, min(guess + SPAN, len(reading.memo.passages)))}
+    written = reading.prose([place for place in sorted(near) if reading.memo.passages[place].kind != "heading"])
+    found = []
+    for place in written:
+        compares = {"contrast", "negated", "fraction", "superlative"} & _tags(reading, [place])
+        pair = results_at(reading, place) and len(reading.numbers_in([place])) > 1
+        both = place in guesses and (_own_weighted(reading, [place]) or bool(pair))
+        next_to = place - 1 in guesses and len(reading.memo.passages[place].text.split()) <= BRIEF
+        told = results_at(reading, place) or is_mine(reading, place) or next_to
+        if both or (place not in guesses and compares and told):
+            found.append(place)
+    return found
+
+
+def _decisions(reading: Reading) -> list[int]:
+    """What the student would do about weights, said after their result."""
+    found = []
+    for place in reading.prose(reading.find(section="weighting")):
+        tags = reading.memo.passages[place].tags
+        about = {"weighted", "unweighted", "weights", "decoder", "recommend"} & tags and {
+            "modal",
+            "negated",
+            "recommend",
+        } & tags
+        other = {"hypothesis", "week2", "cannot", "learning", "before", "hedge", "inference"} & tags
+        if about and not other and is_mine(reading, place) and _results_before(reading, place):
+            found.append(place)
+    return found
+
+
+def _readings(reading: Reading) -> list[int]:
+    """Sentences on weighting that reason from tiers, zeros or what the model learns, and are no expectation."""
+    guesses = _hypotheses(reading)
+    found = []
+    for place in reading.prose(reading.find(section="weighting")):
+        item = reading.memo.passages[place]
+        matter = bool(MATTER & item.tags) or _own_evidence(reading, place)
+        why = {"inference", "modal", "hedge", "cannot"} & item.tags or {"contrast", "learning"} <= item.tags
+        if matter and why and reasons(reading, place) and place not in guesses:
+            found.append(place)
+    return found
 
 
 def _about_weighting(reading: Reading, place: int) -> bool:

@@ -4,8 +4,8 @@
 
 Per section: mean absolute difference and quadratic weighted kappa of the suggestion's middle, of a ridge regression on seven surface
 features and of the median (both leave-one-out over all memos), of a second marker; and how often a mark lies in the suggested range.
-Groups: the 24 memos of one writer; the 16 in other voices, opened and held out; 12 fresh ones that nobody opened while the reader was
-written. All against marks by somebody other than their writer, who had seen no suggestion. The last table is tests/benchmarks/results/memo_agreement.json.
+Groups: the 24 memos of one writer; the 16 in other voices, opened and held out; 12 that nobody had opened at their
+first look ("fresh"). All against marks by somebody other than their writer, who had seen no suggestion. The last table is tests/benchmarks/results/memo_agreement.json.
 """
 
 from __future__ import annotations

@@ -55,6 +55,7 @@ def test_a_claim_that_the_outputs_contradict_is_found(run: str, heading: str, te
         ("b", PER_CLASS, "The macro gain comes entirely from the tail."),
         ("a", PER_CLASS, "Most of the gain is in the two middle tiers, the rare tier brings a fifth."),
         ("a", PER_CLASS, "The decoder wins in every tier."),
+        ("a", PER_CLASS, "It beats the encoder in each tier, so nobody pays for it."),
         ("c", PER_CLASS, "The encoder is better everywhere."),
         ("a", PER_CLASS, "In relative terms nearly all of the gain is in the rare tier."),
         ("f", PER_CLASS, "One might think that nearly all of the gain is in the rarest quarter."),
