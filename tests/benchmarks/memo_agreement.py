@@ -96,13 +96,16 @@ def measure(chosen: list[dict[str, Any]]) -> dict[str, Any]:
     mine = {entry["memo"]: suggested(entry) for entry in chosen}
     marks = {entry["memo"]: second.get(entry["memo"], entry["marks"]) for entry in chosen}
     names = list(marks)
-    fresh = {entry["memo"] for entry in fresh_entries()}
+    fresh = {entry["memo"]: entry.get("set", "fresh") for entry in fresh_entries()}
     plain = [entry for entry in chosen if not entry.get("voice") and entry["memo"] not in fresh]
     groups = {
         "one writer": [entry["memo"] for entry in plain],
         "other voices, opened": [item["memo"] for item in chosen if item.get("voice") and not item["held_out"]],
         "other voices, held out": [item["memo"] for item in chosen if item.get("voice") and item["held_out"]],
-        "fresh": [entry["memo"] for entry in chosen if entry["memo"] in fresh],
+        **{
+            name: [entry["memo"] for entry in chosen if fresh.get(entry["memo"]) == name]
+            for name in dict.fromkeys(fresh.values())
+        },
     }
     table = np.array([features(entry) for entry in chosen])
     result: dict[str, Any] = {group: {"memos": len(found)} for group, found in groups.items() if found}
@@ -122,7 +125,7 @@ def measure(chosen: list[dict[str, Any]]) -> dict[str, Any]:
             }
     first = {entry["memo"]: entry["marks"] for entry in chosen}
     for group in result:
-        for section in SECTIONS if group != "fresh" else ():
+        for section in SECTIONS if group not in fresh.values() else ():
             pair = np.array(
                 [(section_sum(first[name], section), section_sum(second[name], section)) for name in groups[group]]
             )
