@@ -36,7 +36,7 @@ def latency(reading: Reading) -> Draft:
         ("batch32", "the batch size", 0.35),
         ("length", "the length of the texts", 0.3),
     ):
-        where = reading.find(tag) if tag == "hardware" and own >= 0.5 else near  # one machine all through
+        where = reading.find(tag) if tag == "hardware" and own > 0.75 else near  # one machine all through
         places = [place for place in where if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
     if own < 0.5 and draft.points > 5 / 3:
