@@ -38,7 +38,7 @@ def latency(reading: Reading) -> Draft:
     ):
         where = reading.find(tag) if tag == "hardware" and own > 0.75 else near  # one machine all through
         places = [place for place in where if tag in reading.memo.passages[place].tags]
-        draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
+        draft.part(worth, max(own, 0.3) if places else 0.0, found=name, missing=name, places=places)
     if own < 0.5 and draft.points > 5 / 3:
         draft.cap(5 / 3, "figures of your own: what has no source in your outputs earns a third at most")
     draft.without_outputs()
