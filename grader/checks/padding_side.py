@@ -42,11 +42,11 @@ def padding_side(case: Case, options: Options) -> Finding:
         return _passed(case, options, fed)
     good = [phase for phase, state in states.items() if state in ("good", "mixed")]
     wrong = [item for item in fed if item.phase in bad and item.side != options.side]
-    if states["train"] == "bad" and not good:
+    if states["train"] == "bad" and (not good or states["eval"] == "bad"):
         return _failed(case, options, wrong)
     if not good and not any(item.phase == "train" for item in fed):
         return _training_unseen(case, options, wrong, bad)
-    return _partial(options, wrong, bad)
+    return _partial(options, wrong, bad, elsewhere="good" in states.values())
 
 
 def _state(fed: Iterable[PaddingFed], phase: str, side: str) -> State:
@@ -79,12 +79,13 @@ def _fix(options: Options) -> str:
     )
 
 
-def _partial(options: Options, wrong: list[PaddingFed], bad: list[str]) -> Finding:
+def _partial(options: Options, wrong: list[PaddingFed], bad: list[str], *, elsewhere: bool) -> Finding:
     where = " and ".join(PHASES[phase] for phase in bad)
     sides = "on both sides" if any(item.side == "both" for item in wrong) else "on the other side"
+    rightly = ", and rightly padded ones elsewhere" if elsewhere else ""
     return finding(
         "partial",
-        student=f"Your decoder saw batches padded {sides} in {where}, and rightly padded ones elsewhere. {_fix(options)}",
+        student=f"Your decoder saw batches padded {sides} in {where}{rightly}. {_fix(options)}",
         staff=f"Dry run, attention masks, phases differ: {_counts(wrong)}.",
         source="dry_run",
         citations=citations(wrong),

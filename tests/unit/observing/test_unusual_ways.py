@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from grader.model.evidence import Evidence
-from grader.model.observation import LatencyMeasured, Loaded, LoraConfigured, LossWeights, Number, TierTable
+from grader.model.observation import LatencyMeasured, Loaded, LoraConfigured, LossWeights, Number, TierTable, Trainable
 from grader.observing.recorded import observe_outputs
 from grader.observing.source import observe_source
 from tests.builders_notebooks import code, week3
@@ -44,6 +44,60 @@ def written(kind: type, *cells: str) -> list[Any]:
 def test_a_breakdown_is_found_where_the_notebook_computes_only_f1_class_by_class(output: str) -> None:
     (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
     assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        "f = precision_recall_fscore_support(y, p.argmax(-1), labels=range(113), zero_division=0)[2]",
+        "_, _, f1, _ = precision_recall_fscore_support(y, p, labels=range(113), average=None)",
+    ],
+)
+def test_scores_without_an_average_are_class_by_class(computed: str) -> None:
+    output = "  examples  classes      ModernBERT            Qwen\n      4-27       29          0.0121          0.0602\n      500+       28          0.4683          0.4921\n"
+    (table,) = shown(TierTable, code(computed), code("show()", output))
+    assert (table.models, table.tiers) == (("decoder", "encoder"), ("4-27", "500+"))
+
+
+def test_an_average_that_is_asked_for_is_no_score_by_class() -> None:
+    output = (
+        "rare (4-27) encoder 0.01\nrare (4-27) decoder 0.05\ncommon (500+) encoder 0.4\ncommon (500+) decoder 0.5\n"
+    )
+    averaged = 'p, r, f1, _ = precision_recall_fscore_support(y, y_hat, average="macro")'
+    assert shown(TierTable, code(averaged), code("show()", output)) == []
+
+
+def test_a_breakdown_with_decimal_commas_is_found() -> None:
+    output = "                Klassen  Encoder  Decoder\nselten (4–27)        29    0,012    0,060\nhäufig (ab 500)      28    0,468    0,492\n"
+    (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
+    assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "memo", "tables"),
+    [
+        ("import w3; w3.tiers()", "I keep it if rare F1 passes 0.10.", 1),
+        ("import w3; w3.tiers()", "Rare classes need more data.", 0),
+        ("accuracy_score(y, p)", "I keep it if rare F1 passes 0.10.", 0),
+    ],
+)
+def test_where_no_code_computes_scores_the_memo_says_what_tiers_show(source: str, memo: str, tables: int) -> None:
+    output = "| tier | encoder | decoder |\n|:--|--:|--:|\n| rare (4-27) | 0.0121 | 0.0602 |\n| common (500+) | 0.4683 | 0.4921 |\n"
+    text = {"cell_type": "markdown", "source": memo}
+    assert len(shown(TierTable, code(source, output), text)) == tables
+
+
+def test_names_of_weights_in_a_load_report_are_no_names_of_models() -> None:
+    report = (
+        "ModernBertForSequenceClassification LOAD REPORT from: answerdotai/ModernBERT-base\n"
+        "Key               | Status     | \n------------------+------------+-\ndecoder.bias      | UNEXPECTED | \n"
+        "classifier.weight | MISSING    | \n"
+    )
+    (counted,) = shown(
+        Trainable,
+        code("m.print_trainable_parameters()", f"{report}trainable params: 3,466,097 || all params: 153,157,858"),
+    )
+    assert (counted.model, counted.count) == ("encoder", 3466097)
 
 
 def test_a_breakdown_without_a_word_is_nothing_where_recall_by_class_is_computed_too() -> None:
