@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from grader.model.evidence import Evidence
-from grader.model.observation import LatencyMeasured, Loaded, LoraConfigured, LossWeights, Number, TierTable, Trainable
+from grader.model.observation import (
+    LatencyMeasured,
+    Loaded,
+    LoraConfigured,
+    LossWeights,
+    Number,
+    Precision,
+    TierTable,
+    Trainable,
+)
 from grader.observing.recorded import observe_outputs
 from grader.observing.source import observe_source
 from tests.builders_notebooks import code, week3
@@ -222,3 +231,40 @@ def test_a_count_with_commas_below_a_line_of_results_is_no_row_of_a_table() -> N
     found = shown(Number, code("show()", output))
     assert [item.value for item in found if item.metric == "zero_f1_classes"] == [50.0, 44.0]
     assert {item.value for item in found if item.metric == "trainable"} == {3_466_097.0, 2_263_936.0}
+
+
+@pytest.mark.parametrize(
+    ("between", "synchronised"),
+    [
+        ("pipe(texts, truncation=True)", True),
+        ("m(**x)", False),
+        ("p = pipeline('text-classification', model=m)", False),
+    ],
+)
+def test_a_pipeline_waits_for_its_answers(between: str, synchronised: bool) -> None:
+    timed = f"def clock(m):\n    t = time.perf_counter()\n    {between}\n    return time.perf_counter() - t\nclock(m)"
+    (found,) = written(LatencyMeasured, LOAD, timed)
+    assert found.synchronised is synchronised
+
+
+@pytest.mark.parametrize(
+    ("handler", "dtype", "rank"),
+    [("    m = AutoModelForSequenceClassification.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)", "float32", 16),
+     ("    m = smaller()", None, 16)],
+)  # fmt: skip
+def test_a_second_attempt_that_is_the_same_leaves_nothing_in_doubt(handler: str, dtype: str | None, rank: int) -> None:
+    tried = (
+        "try:\n    m = AutoModelForSequenceClassification.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)\n"
+        f"except OSError as e:\n    print(e)\n{handler}\n"
+    )
+    cell = f"{tried}{LORA}Trainer(m, TrainingArguments('o')).train()"
+    loads = {(item.dtype, item.trained) for item in written(Loaded, cell)}
+    assert (dtype, True) in loads
+    assert [item.config["r"] for item in written(LoraConfigured, cell)] == [rank]
+
+
+@pytest.mark.parametrize(("made", "fp16"), [("lambda: dict(fp16=True)", True), ("unknown", None)])
+def test_a_dataclass_s_field_holds_what_its_factory_makes(made: str, fp16: bool | None) -> None:
+    config = f"@dataclass\nclass C:\n    train: dict = field(default_factory={made})\n"
+    cell = f"from dataclasses import dataclass, field\n{config}c = C()\n{LOAD}Trainer(m, TrainingArguments('o', **c.train)).train()"
+    assert [item.fp16 for item in written(Precision, cell)] == ([fp16] if fp16 else [])
