@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
+from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of, with_rank
 from grader.checks._outputs import practice_count
 from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word, your_line
 from grader.model.finding import Finding, Source
@@ -332,7 +332,9 @@ def _from_text(case: Case) -> Finding:
     assert case.facts is not None
     configs = configurations(case) or dry(case, LoraConfigured)
     printed = _printed(case)
-    counts = [(item, count) for item in configs if (count := count_config(case.facts, item.config)) is not None]
+    numbers = [shown.count for shown in printed if shown.count]
+    whole = [(item, with_rank(case.facts, item.config, numbers)) for item in configs]
+    counts = [(item, count) for item, config in whole if (count := count_config(case.facts, config)) is not None]
     if len(counts) < len(configs) or not counts:
         return _from_count(case, printed)
     matching = [(item, count) for item, count in counts if any(shown.count == count.trainable for shown in printed)]
