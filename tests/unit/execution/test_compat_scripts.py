@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from grader.execution.compat_scripts import Command, _rewritten, _run
+from grader.execution.compat_scripts import Command, _called, _cell, _of_system, _rewritten, _run
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +29,8 @@ def folder(tmp_path, monkeypatch):
         ("accelerate launch --mixed_precision=fp16 train.py --role decoder", ["--role", "decoder"]),
         ("python train.py --a 1 2>&1 | tee log.txt", ["--a", "1"]),
         ("python train.py --a 1 > log.txt", ["--a", "1"]),
+        ("python train.py a 2>/dev/null", ["a"]),
+        (["/usr/bin/python3", Path("train.py"), "--a", "b c; d"], ["--a", "b c; d"]),
     ],
 )
 def test_a_plain_command_is_taken_apart(line, arguments):
@@ -113,3 +116,84 @@ def test_what_it_prints_is_kept_where_the_line_says_so(folder, capsys, line, kep
     (folder / "train.py").write_text("print('old')")
     _run(Command(line))
     assert ((folder / "log.txt").read_text(), capsys.readouterr().out) == (kept, shown)
+
+
+class Noted:
+    """A session that keeps what it is told."""
+
+    def __init__(self):
+        self.names = []
+
+    def compat(self, name, how):
+        self.names.append(name)
+
+
+@pytest.fixture
+def of_notebook():
+    """Calls a function as code of the notebook does."""
+
+    def call(function, *args, **given):
+        names = {"__name__": "__main__", "function": function, "args": args, "given": given}
+        exec("result = function(*args, **given)", names)
+        return names["result"]
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"capture_output": True, "text": True}, ("seen b\n", "")),
+        ({"stdout": subprocess.PIPE}, (b"seen b\n", b"")),
+        ({}, (None, None)),
+    ],
+)
+def test_a_script_called_by_subprocess_gives_what_a_process_gives(folder, of_notebook, given, shown):
+    (folder / "train.py").write_text(
+        "import os, sys; print('seen', sys.argv[1]); sys.exit(int(os.environ.get('X_CODE', 0)))"
+    )
+    session = Noted()
+    run = _called(session, lambda *args, **given: "a process")
+    done = of_notebook(run, ["python", "train.py", "b"], **given)
+    assert (done.returncode, done.stdout, done.stderr) == (0, *shown)
+    assert of_notebook(run, ["python", "train.py", "b"], env={"X_CODE": "4"}).returncode == 4
+    with pytest.raises(subprocess.CalledProcessError):
+        of_notebook(run, ["python", "train.py", "b"], env={"X_CODE": "4"}, check=True)
+    assert set(session.names) == {"subprocess.run"}
+
+
+@pytest.mark.parametrize(
+    ("args", "given"),
+    [
+        ((["ls"],), {}),
+        ((["python", "train.py"],), {"input": "yes"}),
+        (("python train.py",), {}),
+        (("python train.py; ls",), {"shell": True}),
+    ],
+)
+def test_any_other_call_goes_to_a_process(of_notebook, args, given):
+    assert of_notebook(_called(Noted(), lambda *args, **given: "a process"), *args, **given) == "a process"
+
+
+def test_a_library_s_own_processes_are_left_alone():
+    assert _called(Noted(), lambda *args, **given: "a process")(["python", "train.py"]) == "a process"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("# both\npython train.py a 2>/dev/null\n\npython train.py b\n", "a\nb\n"),
+        ("for x in a b; do python train.py $x; done", "the shell\n"),
+        ("cd runs\npython train.py a", "the shell\n"),
+    ],
+)
+def test_a_cell_of_plain_commands_runs_here_and_any_other_in_the_shell(folder, capsys, cell, shown):
+    (folder / "train.py").write_text("import sys; print(sys.argv[1])")
+    _cell(Noted(), lambda line, cell: print("the shell"))("", cell)
+    assert capsys.readouterr().out == shown
+
+
+def test_os_system_gives_the_status_as_the_system_does(folder, of_notebook):
+    (folder / "train.py").write_text("raise SystemExit(3)")
+    system = _of_system(Noted(), lambda line: "the shell")
+    assert (of_notebook(system, "python train.py"), of_notebook(system, "ls")) == (3 << 8, "the shell")
