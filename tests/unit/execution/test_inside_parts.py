@@ -1,4 +1,4 @@
-"""The recorder's small parts, without torch."""
+"""The recorder's small parts, without torch where they can do without."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import inspect
 import json
 import os
 import sys
+import types
 
 import numpy as np
 import pytest
 
+from grader.execution.compat_cuda import _losses
 from grader.execution.inside_feeding import padding
 from grader.execution.inside_imports import ImportHooks
 from grader.execution.inside_session import Session, wrap
@@ -162,3 +164,35 @@ def test_each_use_of_a_shim_is_told_once():
     session.compat("a", "b")
     session.stage_gap("model", "x/y")
     assert [record["t"] for record in lines(read)] == ["compat", "stage_gap"]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("logits", "weights", "result"),
+    [
+        ("bfloat16", "float32", "float32"),
+        ("float16", "float32", "float32"),
+        ("float32", "float32", "float32"),
+        ("float32", "float64", None),
+    ],
+)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_loss_takes_half_precision_beside_float32_weights_as_under_autocast(logits, weights, result, by_name):
+    import torch
+
+    functional = types.SimpleNamespace(
+        cross_entropy=torch.nn.functional.cross_entropy, nll_loss=torch.nn.functional.nll_loss
+    )
+    read, write = os.pipe()
+    _losses(Session(write, {}), functional)
+    given = torch.randn(4, 3).to(getattr(torch, logits))
+    target, weight = torch.tensor([0, 1, 2, 1]), torch.ones(3, dtype=getattr(torch, weights))
+    asked = {"input": given, "target": target, "weight": weight}
+    if result is None:
+        with pytest.raises(RuntimeError):
+            functional.cross_entropy(**asked)
+    else:
+        loss = functional.cross_entropy(**asked) if by_name else functional.cross_entropy(given, target, weight)
+        assert loss.dtype == getattr(torch, result)
+    os.close(write)
+    os.close(read)
