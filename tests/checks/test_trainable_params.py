@@ -125,6 +125,7 @@ UNKNOWN_RANK = configured(
             ],
             "not_assessed",
         ),
+        ([configured("decoder", r=16, target_modules=list(Q4), modules_to_save=["score", "embed_tokens"])], "partial"),
         ([Trainable(**PRINTED, model="decoder", count=2_263_936)], "not_assessed"),
         ([UNKNOWN_RANK, Trainable(**PRINTED, model="decoder", count=2_263_936)], "passed"),
         ([UNKNOWN_RANK, Trainable(**PRINTED, model="decoder", count=4_426_624)], "partial"),

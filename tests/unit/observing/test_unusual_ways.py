@@ -268,3 +268,22 @@ def test_a_dataclass_s_field_holds_what_its_factory_makes(made: str, fp16: bool 
     config = f"@dataclass\nclass C:\n    train: dict = field(default_factory={made})\n"
     cell = f"from dataclasses import dataclass, field\n{config}c = C()\n{LOAD}Trainer(m, TrainingArguments('o', **c.train)).train()"
     assert [item.fp16 for item in written(Precision, cell)] == ([fp16] if fp16 else [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "formula"),
+    [
+        ("1 / np.sqrt(np.maximum(n, 1))", "inverse_sqrt"),
+        ("1 / np.sqrt(np.clip(n, 1, None))", "inverse_sqrt"),
+        ("np.clip(np.sqrt(n.mean() / n), 0.5, 4.0)", None),
+        ("(1 / np.sqrt(n)).clip(max=4)", None),
+    ],
+)
+def test_weights_that_are_cut_off_follow_no_rule_that_the_text_shows(rule: str, formula: str | None) -> None:
+    made = f"n = df.label.value_counts().sort_index().values\nw = torch.tensor({rule})\n"
+    trainer = (
+        "class W(Trainer):\n    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):\n"
+        "        y = inputs.pop('labels'); out = model(**inputs)\n        return F.cross_entropy(out.logits, y, weight=w)\n"
+    )
+    used = written(LossWeights, LOAD + LORA, made + trainer + "W(m, TrainingArguments('o')).train()")
+    assert [item.formula for item in used if item.reached_loss and item.formula] == ([formula] if formula else [])
