@@ -240,10 +240,23 @@ def _losses(session: Session, functional: Any) -> None:
 
     for name in WEIGHED:
         wrap(functional, name, make)
+    wrap(functional, "linear", lambda original: _linear(session, original))
+
+
+def _linear(session: Session, original: Original) -> Original:
+    def linear(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1 and (_is_wider(args[0], args[1]) or _is_wider(args[1], args[0])):
+            session.compat("linear", "input in the type of the weights, as under autocast")
+            args = (args[0].to(args[1].dtype), *args[1:])
+        return original(*args, **kwargs)
+
+    return linear
 
 
 def _is_wider(weight: Any, given: Any) -> bool:
     """float32 beside half precision; what is float64 would fail on any machine."""
+    if getattr(weight, "dtype", None) is getattr(given, "dtype", None):
+        return False
     return all(hasattr(item, "element_size") for item in (weight, given)) and (
         weight.is_floating_point()
         and given.is_floating_point()

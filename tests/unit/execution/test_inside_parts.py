@@ -181,7 +181,7 @@ def test_a_loss_takes_half_precision_beside_float32_weights_as_under_autocast(lo
     import torch
 
     functional = types.SimpleNamespace(
-        cross_entropy=torch.nn.functional.cross_entropy, nll_loss=torch.nn.functional.nll_loss
+        linear=None, cross_entropy=torch.nn.functional.cross_entropy, nll_loss=torch.nn.functional.nll_loss
     )
     read, write = os.pipe()
     _losses(Session(write, {}), functional)
@@ -194,5 +194,23 @@ def test_a_loss_takes_half_precision_beside_float32_weights_as_under_autocast(lo
     else:
         loss = functional.cross_entropy(**asked) if by_name else functional.cross_entropy(given, target, weight)
         assert loss.dtype == getattr(torch, result)
+    os.close(write)
+    os.close(read)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("given", "weight"), [("float16", "float32"), ("float32", "bfloat16"), ("float64", "float32")])
+def test_a_layer_takes_another_half_or_single_precision_and_no_double(given, weight):
+    import torch
+
+    functional = types.SimpleNamespace(linear=torch.nn.functional.linear, cross_entropy=None, nll_loss=None)
+    read, write = os.pipe()
+    _losses(Session(write, {}), functional)
+    inputs, weights = torch.ones(2, 3, dtype=getattr(torch, given)), torch.ones(4, 3, dtype=getattr(torch, weight))
+    if given == "float64":
+        with pytest.raises(RuntimeError):
+            functional.linear(inputs, weights)
+    else:
+        assert functional.linear(inputs, weights, None).dtype == weights.dtype
     os.close(write)
     os.close(read)
