@@ -146,6 +146,16 @@ def count_config(facts: ModelFacts, config: Mapping[str, Any]) -> Count | None:
     return Count(trainable, base + lora + copies, base, rank, kinds, head, lora)
 
 
+def with_rank(facts: ModelFacts, config: Mapping[str, Any], printed: Iterable[int]) -> Mapping[str, Any]:
+    """A configuration of which only the rank could not be read, with the one rank that gives a printed count."""
+    if set(config.get("unresolved") or ()) - WITHOUT_EFFECT != {"r"}:
+        return config
+    known = {name: value for name, value in config.items() if name != "unresolved"}
+    counts = {rank: count_config(facts, {**known, "r": rank}) for rank in RANKS}
+    fitting = [rank for rank, count in counts.items() if count and count.trainable in set(printed)]
+    return {**known, "r": fitting[0]} if len(fitting) == 1 else config
+
+
 def _lora_size(shape: tuple[int, ...], rank: int, *, dora: bool) -> int:
     out, into = shape[0], prod(shape[1:])
     return rank * (into + out) + (out if dora else 0)

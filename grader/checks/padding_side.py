@@ -42,14 +42,12 @@ def padding_side(case: Case, options: Options) -> Finding:
         return _passed(case, options, fed)
     good = [phase for phase, state in states.items() if state in ("good", "mixed")]
     wrong = [item for item in fed if item.phase in bad and item.side != options.side]
-    if states["train"] == "bad" and not good:
+    if states["train"] == "bad" and (not good or states["eval"] == "bad"):
         return _failed(case, options, wrong)
     if not good and not any(item.phase == "train" for item in fed):
         sure = "eval" in bad and _only_other_side(case, options)
-        return (
-            _failed(case, options, wrong) if sure else _partial(options, wrong, bad, "its training could not be seen")
-        )
-    return _partial(options, wrong, bad, "rightly padded ones elsewhere")
+        return _failed(case, options, wrong) if sure else _partial(options, wrong, bad, "; its training was not seen")
+    return _partial(options, wrong, bad, ", and rightly padded ones elsewhere" if "good" in states.values() else "")
 
 
 def _state(fed: Iterable[PaddingFed], phase: str, side: str) -> State:
@@ -93,8 +91,8 @@ def _partial(options: Options, wrong: list[PaddingFed], bad: list[str], beside: 
     sides = "on both sides" if any(item.side == "both" for item in wrong) else "on the other side"
     return finding(
         "partial",
-        student=f"Your decoder saw batches padded {sides} in {where}, and {beside}. {_fix(options)}",
-        staff=f"Dry run, attention masks, {beside}: {_counts(wrong)}.",
+        student=f"Your decoder saw batches padded {sides} in {where}{beside}. {_fix(options)}",
+        staff=f"Dry run, attention masks, phases that are wrong: {_counts(wrong)}{beside}.",
         source="dry_run",
         citations=citations(wrong),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from grader.checking.api import Case, CheckOptions, check, finding, not_assessed
-from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of
+from grader.checking.counting import Count, count_config, count_names, explain, short_target, weights_of, with_rank
 from grader.checks._outputs import practice_count
 from grader.checks._seen import citations, configurations, conflict, dry, lora_claimed, said, word, your_line
 from grader.model.finding import Finding, Source
@@ -193,6 +193,8 @@ def _compare(case: Case, setup: Setup) -> Finding:
             source=setup.source,
             citations=citations(setup.seen),
         )
+    if not setup.extras and _in_full(case, count):
+        setup = replace(setup, extras=("further modules trained in full",))
     if not _equal(case, count) or setup.extras:
         return _deliberate(case, setup, count)
     answer = finding(
@@ -207,6 +209,12 @@ def _compare(case: Case, setup: Setup) -> Finding:
         flags=_printed_otherwise(case),
     )
     return answer.model_copy(update={"values": _values(count)})
+
+
+def _in_full(case: Case, count: Count) -> bool:
+    """More is copied and trained (`modules_to_save`) than the classification head, a bias in it aside."""
+    usual = count_config(case.facts, {**case.facts.reference_lora, "task_type": "SEQ_CLS"}) if case.facts else None
+    return usual is not None and count.trainable - count.lora > usual.trainable - usual.lora + usual.trainable / 100
 
 
 def _deliberate(case: Case, setup: Setup, count: Count) -> Finding:
@@ -325,14 +333,13 @@ def _printed_otherwise(case: Case) -> tuple[Flag, ...]:
     )
 
 
-# -- without a run -----------------------------------------------------------------------------------------------------
-
-
 def _from_text(case: Case) -> Finding:
     assert case.facts is not None
     configs = configurations(case) or dry(case, LoraConfigured)
     printed = _printed(case)
-    counts = [(item, count) for item in configs if (count := count_config(case.facts, item.config)) is not None]
+    whole = [with_rank(case.facts, item.config, [shown.count or 0 for shown in printed]) for item in configs]
+    found = zip(configs, (count_config(case.facts, config) for config in whole), strict=True)
+    counts = [(item, count) for item, count in found if count is not None]
     if len(counts) < len(configs) or not counts:
         return _from_count(case, printed)
     matching = [(item, count) for item, count in counts if any(shown.count == count.trainable for shown in printed)]
@@ -357,8 +364,8 @@ def _from_text(case: Case) -> Finding:
 
 
 def _extras(config: Mapping[str, Any]) -> tuple[str, ...]:
-    extras = ["DoRA"] if config.get("use_dora") else []
-    return tuple(extras + (["biases"] if str(config.get("bias") or "none") != "none" else []))
+    biases = str(config.get("bias") or "none") != "none"
+    return tuple(name for name, used in (("DoRA", config.get("use_dora")), ("biases", biases)) if used)
 
 
 def _frozen_in_text(case: Case, setup: Setup, *, confirmed: bool) -> Finding:

@@ -51,12 +51,15 @@ QUIET = (
     "reset_max_memory_cached",
 )
 
+WEIGHED = ("cross_entropy", "nll_loss")
+
 Original = Callable[..., Any]
 
 
 def install(session: Session) -> None:
     """Map devices as soon as torch is there."""
     session.hooks.when("torch", session.guard(lambda torch: _patch(session, torch)))
+    session.hooks.when("torch.nn.functional", session.guard(lambda module: _losses(session, module)))
     session.hooks.when("safetensors.torch", session.guard(lambda module: _map_in(session, module, "load_file")))
 
 
@@ -220,3 +223,42 @@ def _event_class(session: Session) -> type:
 
 def _now() -> int:
     return time.perf_counter_ns()
+
+
+def _losses(session: Session, functional: Any) -> None:
+    def make(original: Original) -> Original:
+        def loss(*args: Any, **kwargs: Any) -> Any:
+            given: Any = args[0] if args else kwargs.get("input")
+            weight: Any = kwargs.get("weight", args[2] if len(args) > 2 else None)
+            if _is_wider(weight, given):
+                session.compat(original.__name__, "logits in the type of the weights, as under autocast")
+                given = given.to(weight.dtype)
+                args, kwargs = ((given, *args[1:]), kwargs) if args else (args, {**kwargs, "input": given})
+            return original(*args, **kwargs)
+
+        return loss
+
+    for name in WEIGHED:
+        wrap(functional, name, make)
+    wrap(functional, "linear", lambda original: _linear(session, original))
+
+
+def _linear(session: Session, original: Original) -> Original:
+    def linear(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1 and (_is_wider(args[0], args[1]) or _is_wider(args[1], args[0])):
+            session.compat("linear", "input in the type of the weights, as under autocast")
+            args = (args[0].to(args[1].dtype), *args[1:])
+        return original(*args, **kwargs)
+
+    return linear
+
+
+def _is_wider(weight: Any, given: Any) -> bool:
+    """float32 beside half precision; what is float64 would fail on any machine."""
+    if getattr(weight, "dtype", None) is getattr(given, "dtype", None):
+        return False
+    return all(hasattr(item, "element_size") for item in (weight, given)) and (
+        weight.is_floating_point()
+        and given.is_floating_point()
+        and (weight.element_size(), given.element_size()) == (4, 2)
+    )

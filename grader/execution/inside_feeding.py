@@ -130,13 +130,6 @@ class Feeding:
                 self._fed[(number, "eval", side, size)] -= timed
                 self._fed[(number, "latency", side, size)] += timed
 
-    def _warm_up(self) -> None:
-        """In a cell that takes the time, no more passes than are timed, of the same batches, are the timing's warm-up."""
-        for (number, phase, side, size), n in list(self._fed.items()):
-            before = (number, "eval", side, size)
-            if phase == "latency" and 0 < self._fed[before] <= n:
-                self._fed[(number, phase, side, size)] += self._fed.pop(before)
-
     def flush(self) -> None:
         """Say what was fed since the last time."""
         for entry in list(self._pending):
@@ -145,7 +138,6 @@ class Feeding:
             self._fed[(number, "other", side, size)] += 1
         self._frozen.clear()
         self._probe.disarm()
-        self._warm_up()
         groups: dict[tuple[int, str, str], Counter[int]] = {}
         for (number, phase, side, size), n in self._fed.items():
             if n > 0:

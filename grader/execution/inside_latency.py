@@ -5,9 +5,14 @@ Only clocks that the notebook itself reads count. It records counts, never times
 
 from __future__ import annotations
 
+import linecache
+import re
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
+from types import FrameType
 from typing import Any
 
 from .inside_feeding import Feeding
@@ -24,6 +29,7 @@ CLOCKS = (
     "monotonic_ns",
 )
 READS = ("cpu", "item", "tolist", "numpy")
+_TAKEN_OFF = re.compile(rb"[ \t)]{0,20}-[ \t]{0,20}[A-Za-z_(]")
 
 
 @dataclass
@@ -57,15 +63,18 @@ class Latency:
         self._running = False
         self._closed: set[int] = set()
         """Models of the segment that the last look closed; empty where nothing lay before it."""
+        self._ended = False
+        """The last look only ended a measurement (`time() - start`): what follows it is timed by none that begins."""
+        self._kinds: dict[tuple[str, int, str, int], bool] = {}
 
     def install(self) -> None:
         """Put the hooks in place."""
         import time
         import timeit
 
-        look = self._session.guard(self.look)
+        read = self._session.guard(self._read)
         for name in CLOCKS:
-            wrap(time, name, lambda original: _clock(original, look))
+            wrap(time, name, lambda original: _clock(original, read))
         timeit.default_timer = time.perf_counter
         wrap(timeit.Timer, "timeit", self._bracket)
         self._session.hooks.when("IPython.core.magics.execution", self._session.guard(self._patch_magic))
@@ -98,7 +107,7 @@ class Latency:
             try:
                 return original(*args, **kwargs)
             finally:
-                look()
+                look(ends=True)
 
         return timeit
 
@@ -116,12 +125,23 @@ class Latency:
         if self._since:
             self._waited.add(kind)
 
-    def look(self) -> None:
-        """The notebook looked at a clock: what ran since the last look was timed, if there was one."""
+    def _read(self, frame: FrameType) -> None:
+        code = frame.f_code
+        key = (code.co_filename, code.co_firstlineno, code.co_name, frame.f_lasti)
+        if key not in self._kinds:
+            self._kinds[key] = _ends(frame)
+        self.look(ends=self._kinds[key])
+
+    def look(self, *, ends: bool = False) -> None:
+        """The notebook looked at a clock: what ran since the last look was timed, if there was one.
+
+        `ends`: only to end a measurement. From there to a look that may begin one, nothing is timed.
+        """
         models = {model for model, _ in self._since}
         # From the look that closed one model's timing to the first of the next model's lies that one's warm-up.
         gap = bool(self._closed) and not self._closed & models
-        timed = self._running and bool(models) and not self._trained and not gap
+        between = self._ended and not ends
+        timed = self._running and bool(models) and not self._trained and not gap and not between
         self._closed = models if timed else set()
         if timed:
             self._count()
@@ -129,6 +149,7 @@ class Latency:
             for (model, _), n in self._since.items():
                 self._untimed[model] += n
         self._running = True
+        self._ended = ends
         self._since.clear()
         self._waited.clear()
         self._trained = False
@@ -146,7 +167,7 @@ class Latency:
             self._timed[model].sizes[size] += n
 
     def _start(self) -> None:
-        self._running = False
+        self._running = self._ended = False
         self._closed = set()
         self._since.clear()
         self._untimed.clear()
@@ -169,10 +190,19 @@ class Latency:
         self._timed.clear()
 
 
-def _clock(original: Callable[..., Any], look: Callable[[], Any]) -> Callable[..., Any]:
+def _clock(original: Callable[..., Any], read: Callable[[FrameType], Any]) -> Callable[..., Any]:
     def clock() -> Any:
         if from_notebook():
-            look()
+            read(sys._getframe(1))
         return original()
 
     return clock
+
+
+def _ends(frame: FrameType) -> bool:
+    """Something is taken off the clock's time where it is read: `time.time() - start`."""
+    place = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), (None,) * 4)
+    _, line, _, column = place
+    if line is None or column is None:
+        return False
+    return _TAKEN_OFF.match(linecache.getline(frame.f_code.co_filename, line).encode()[column:]) is not None

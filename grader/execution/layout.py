@@ -5,6 +5,7 @@ There is one box for every way of starting a kernel. This module only computes; 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,8 @@ WORK, SOCKETS, INSIDE, HUB, DATA = "/job", "/run/k", "/run/grader-inside", "/cou
 HOME, _REAL_HOME = "/run/home", "/tmp/home"
 LIBRARY = "/run/grader-lib"
 HERE = Path(__file__).resolve().parent
+_ABOVE = re.compile(r"(?:\.\./)+([\w-]+)")
+"""An alias beside the working folder, whose parent is the root in the box."""
 # Files of ours that run beside the student's code. They import nothing of ours.
 _INSIDE_FILES = ("kernel.py", "seccomp.py", "inside*.py", "compat*.py")
 # A prefix can be a folder of other things too (a virtual environment made in a course's own folder): only these.
@@ -153,7 +156,10 @@ def _habits(stage: Stage) -> list[str]:
     aliases = [str(alias) for alias in stage.inside_config.get("path_aliases", ())]
     roots = {"/".join(alias.split("/")[:2]) for alias in aliases if alias.count("/") >= 2 and alias.startswith("/")}
     mounts = sorted((roots | {KAGGLE}) - OURS)
+    taken = {*OURS, *mounts, *(f"/{path.parts[1]}" for path in interpreter())}
+    above = {f"/{match[1]}" for alias in aliases if (match := _ABOVE.fullmatch(alias))} - taken
     return [
+        *_flat(("--symlink", DATA, place) for place in sorted(above) if stage.data is not None),
         "--symlink", WORK, COLAB,
         *_flat(("--perms", "0700", "--size", str(SMALL), "--tmpfs", root) for root in mounts),
         "--symlink", WORK, f"{KAGGLE}/working",

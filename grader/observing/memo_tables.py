@@ -32,7 +32,7 @@ _ORDER = (
     r"mid|medium|mittel|medio|\bq3\b",
     r"common|frequent|head|many|top|häufig|cabeza|\bq4\b",
 )
-_BOUND = re.compile(r"\d[\d.,]*")
+_BOUND = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 @dataclass
@@ -165,7 +165,7 @@ def _bound(name: str) -> float | None:
     number = _BOUND.search(text)
     if number is None:
         return None
-    value = float(number[0].replace(",", "").rstrip(".") or 0)
+    value = float(number[0].replace(",", ""))
     below = re.search(r"[<≤]|under|below|fewer|less|up to|unter|menos", text.lower())
     return value / 2 - 0.5 if below and len(_BOUND.findall(text)) == 1 else value
 

@@ -29,9 +29,18 @@ from grader.observing.source_cells import parse as parse_code
 _F1_CODE = re.compile(r"f1", re.IGNORECASE)
 _OTHER_CODE = re.compile(r"accuracy|precision|recall|roc|auc|loss", re.IGNORECASE)
 _F1_BY_CLASS = re.compile(
-    r"f1_score\([^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4}average\s?=\s?None|classification_report\(|f1-score|"
-    r"fscore_support\([^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4}average\s?=\s?None"
+    r"f1_score\([^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4}average\s?=\s?None|classification_report\(|f1-score"
 )
+_ALL_BY_CLASS = re.compile(r"fscore_support\((?P<given>[^()]{0,200}(?:\([^()]{0,80}\)[^()]{0,120}){0,4})\)")
+"""Class by class unless an average is asked for by name."""
+_AVERAGED = re.compile(r"average\s?=\s?(?!None)")
+_SCORES = re.compile(r"_score\b|fscore|\breport\b|==\s?\w+\)\.(?:float\(\)\.)?mean\(")
+_F1_OF_TIERS = re.compile(
+    r"\b(?:rare|common|medium|tail|tiers?|frequent|raras?|selten\w*)\b[^.\n|]{0,20}\bF1\b|"
+    r"\bF1\b[^.\n|]{0,30}\b(?:tiers?|rare|tail)\b",
+    re.IGNORECASE,
+)
+"""A memo that calls what it reads off its tiers F1."""
 _OTHER_BY_CLASS = re.compile(
     r"(?:accuracy|precision|recall|jaccard)_score\([^()]{0,200}average\s?=\s?None|\[['\"](?:recall|precision)['\"]\]"
 )
@@ -149,16 +158,25 @@ def _series_name(text: str) -> Hints:
 
 
 def f1_by_class(cells: Iterable[Cell]) -> bool:
-    """What the code computes class by class is F1, and nothing else: so that is what a breakdown by tier shows."""
-    code = "\n".join(cell.source for cell in cells if cell.kind == "code")
-    return bool(_F1_BY_CLASS.search(code)) and not _OTHER_BY_CLASS.search(code)
+    """What the code computes class by class is F1, and nothing else: so that is what a breakdown by tier shows.
+
+    Where no code computes any score (a module that isn't there does), the memo's own word for it counts.
+    """
+    texts = tuple(cells)
+    code = "\n".join(cell.source for cell in texts if cell.kind == "code")
+    if _OTHER_BY_CLASS.search(code):
+        return False
+    if _F1_BY_CLASS.search(code) or any(not _AVERAGED.search(call["given"]) for call in _ALL_BY_CLASS.finditer(code)):
+        return True
+    hidden = not _SCORES.search(code)
+    return hidden and any(_F1_OF_TIERS.search(cell.source) for cell in texts if cell.kind == "markdown")
 
 
 def _settled(number: Number, average: str | None, only_f1: bool, by_class: bool) -> Number:
     """What the code settles: a bare F1 is the average that all code asks for; a share by class is the F1 it is about."""
     if number.metric == "f1" and number.subject is None and average:
         return number.model_copy(update={"metric": f"{average}_f1"})
-    shared = number.subject and number.model and 0 <= number.value <= 1 and "." in number.text
+    shared = number.subject and number.model and 0 <= number.value <= 1 and not number.text.isdigit()
     known = only_f1 or (by_class and is_tier(number.subject or ""))
     if known and number.metric is None and shared and number.unit in ("", "share"):
         return number.model_copy(update={"metric": "f1", "unit": "share"})

@@ -36,7 +36,8 @@ _NOISE = re.compile(
     r"^\s*(?:Requirement already|Collecting |Downloading |Using cached|"
     r"Installing |Building |Preparing |Found existing|Uninstalling|Successfully |Attempting |Stored in|Created wheel|Looking in)|"
     r"Warning:|warnings\.warn|^\s*File \"|^\s*-{2,}>|https?://\S{40}|^\s*(?:INFO|DEBUG|WARNING)[: ]|"
-    r"\bMap(?: \(num_proc=\d+\))?:|^\s*\d+\s+(?:import|def|class|return)\b"
+    r"\bMap(?: \(num_proc=\d+\))?:|^\s*\d+\s+(?:import|def|class|return)\b|"
+    r"^[\w.{}, *]{1,200}\|\s?(?:UNEXPECTED|MISSING|MISMATCH|CONVERSION)\b"
 )
 _MODULE_TREE = re.compile(r"^\s*\(\w+\): \w+|^\s*\w+\.\w+\.\w+.*torch\.Size")
 _OF_TOTAL = re.compile(r"^\s?(?:/|of|out of)\s?$")

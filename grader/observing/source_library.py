@@ -340,7 +340,7 @@ class Library(ModelCalls):
 _LOWER_NAMES = frozenset(
     {"get_peft_model", "inject_adapter_in_model", "prepare_model_for_kbit_training",
      "super", "save", "save_file", "cross_entropy", "nll_loss", "autocast", "no_grad", "inference_mode",
-     "partial", "setattr"}
+     "partial", "setattr", "field"}
 )  # fmt: skip
 
 

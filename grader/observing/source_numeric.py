@@ -25,6 +25,7 @@ from grader.observing.source_values import (
 
 _COUNTING = frozenset({"bincount", "Counter", "value_counts"})
 _COUNT_METHODS = frozenset({"value_counts", "bincount"})
+_CUTS = frozenset({"clip", "clamp", "clamp_", "clip_", "minimum", "maximum"})
 _SAME = frozenset(
     {"tensor", "array", "asarray", "as_tensor", "from_numpy", "FloatTensor", "Tensor", "Series", "list", "tuple", "dict",
      "sorted", "maximum", "minimum", "clip", "clamp", "nan_to_num", "float32", "float64", "float", "where", "abs", "stack",
@@ -74,6 +75,8 @@ def _of_power(name: str, args: list[Value]) -> Value:
         "log1p": lambda item: Power(1.0, "log"),
         "log2": lambda item: Power(1.0, "log"),
     }
+    if name in _CUTS and power.exponent < 0:
+        return UNKNOWN  # weights cut off follow no power any more; counts kept above one do
     if name in functions:
         return functions[name](power)
     if name in ("power", "pow", "float_power") and len(args) > 1:
@@ -170,7 +173,7 @@ def _power_method(owner: Power, name: str, args: list[Value]) -> Value:
         return _of_power("pow", [owner, args[0]])
     if name in ("items", "most_common", "iteritems"):
         return [(UNKNOWN, owner)]
-    if name in ("apply", "map"):
+    if name in ("apply", "map") or (name in _CUTS and owner.exponent < 0):
         return UNKNOWN
     return UNKNOWN if name in _SCALAR_METHODS else owner
 

@@ -255,7 +255,9 @@ class Statements(ABC):
 
     def _try(self, statement: ast.Try, env: Env) -> None:
         self.block(statement.body, env)
-        for node in (item for handler in statement.handlers for item in ast.walk(handler)):
+        again = {ast.dump(item) for item in statement.body}  # the same once more: a second attempt changes nothing
+        tried = (item for handler in statement.handlers for item in handler.body if ast.dump(item) not in again)
+        for node in (node for item in tried for node in ast.walk(item)):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 self.library.in_doubt(env.get(node.id))
         self.block(statement.orelse, env)

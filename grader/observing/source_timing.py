@@ -36,8 +36,11 @@ _CLOCK = re.compile(
 )
 _TRAINS = re.compile(r"\.train\(\s*(?:resume_from_checkpoint[^)]*)?\)|\.backward\(|\.fit\(|optimizer\.step\(")
 _SYNC = re.compile(r"\bsynchronize\b|\bsync\w*\s?\(|\bcuda\.Event\(|benchmark\.Timer")
-_WAITS = re.compile(r"\.(?:item|cpu|tolist|numpy)\(\)|\.predict\(|\.evaluate\(")
-"""Between two looks at the clock these wait for the GPU, too."""
+_WAITS = re.compile(
+    r"\.(?:item|cpu|tolist|numpy)\(\)|\.predict\(|\.evaluate\(|"
+    r"\b(?:pipe\w*|\w{1,40}_pipe)\((?!['\"])"
+)
+"""Between two looks at the clock these wait for the GPU, too: a pipeline gives its answers as plain Python."""
 _WARM = re.compile(r"warm[\s_-]?up|\bwarm\b", re.IGNORECASE)
 _BATCH_NAME = re.compile(r"^(?:batch_?size|bs|eval_batch_size|batch|bsz|n_batch)$", re.IGNORECASE)
 _REPEATS_NAME = re.compile(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from grader.observing.source_facts import Facts
 from grader.observing.source_values import (
     UNKNOWN,
+    Function,
     Instance,
     Lib,
     Loss,
@@ -109,6 +110,13 @@ class TorchCalls:
 
     def _lib_partial(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
         return Partial(args[0], tuple(args[1:]), kwargs) if args else UNKNOWN
+
+    def _lib_field(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
+        """A dataclass's field: its default, or what its factory makes."""
+        factory = kwargs.get("default_factory")
+        if isinstance(factory, Function | Partial):
+            return self.walker.call_unknown(factory, {})
+        return kwargs.get("default", UNKNOWN)
 
     def _lib_simplenamespace(self, args: list[Value], kwargs: dict[str, Value]) -> Value:
         return Instance(attrs=dict(kwargs))

@@ -274,8 +274,10 @@ def _same(item: Record, run: Run) -> bool:
 
 def _padding(story: Story) -> Iterator[Observation]:
     groups: dict[tuple[int, str], list[Record]] = defaultdict(list)
+    warming = set(_warm_ups(story))
     for item in story.kind("batches"):
-        groups[(item.number("model"), item.text("phase") or "")].append(item)
+        phase = "latency" if item.order in warming else item.text("phase") or ""
+        groups[(item.number("model"), phase)].append(item)
     for (model, phase), items in groups.items():
         sides: Counter[str] = Counter()
         for item in items:
@@ -290,6 +292,25 @@ def _padding(story: Story) -> Iterator[Observation]:
                 batches=sum(sides.values()),
                 padded=sum(sides.values()) - sides["none"],
             )
+
+
+def _warm_ups(story: Story) -> Iterator[int]:
+    """Passes before the clock starts, of batches like the timed ones: no evaluation, where there is another one."""
+    fed = list(story.kind("batches"))
+    timed = {_likeness(item): _sizes(item) for item in fed if item.text("phase") == "latency"}
+    evaluated = [item for item in fed if item.text("phase") == "eval"]
+    alike = {item.order for item in evaluated if _sizes(item) <= timed.get(_likeness(item), frozenset())}
+    elsewhere = {item.number("model") for item in evaluated if item.order not in alike}
+    yield from (item.order for item in evaluated if item.order in alike and item.number("model") in elsewhere)
+
+
+def _likeness(item: Record) -> tuple[int, int, str | None]:
+    return item.exec, item.number("model"), item.text("side")
+
+
+def _sizes(item: Record) -> frozenset[str]:
+    sizes = item.data.get("sizes")
+    return frozenset(map(str, sizes)) if isinstance(sizes, dict) and sizes else frozenset({""})
 
 
 def _phase(phase: str) -> Phase | None:

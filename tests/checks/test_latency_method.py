@@ -49,6 +49,22 @@ E, D = "encoder", "decoder"
             [timed(E, gpu=None, waits=False), timed(D, gpu=None, waits=False), Environment(**PRINTED, gpu="Tesla T4")],
             "partial",
         ),
+        (
+            [
+                *(timed(role, gpu=None, waits=False) for role in (E, D)),
+                *(timed(role, where=CODE) for role in (E, D)),
+                Environment(**PRINTED, gpu="Tesla T4"),
+            ],
+            "passed",
+        ),
+        (
+            [
+                *(timed(role, waits=False) for role in (E, D)),
+                *(timed(role, where=CODE) for role in (E, D)),
+                Environment(**PRINTED, gpu="Tesla T4"),
+            ],
+            "partial",
+        ),
         ([timed(E, where=CODE), timed(D, size=1, where=CODE), timed(D, size=None, where=CODE)], "passed"),
         ([], "not_assessed"),
     ],

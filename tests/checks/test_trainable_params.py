@@ -96,6 +96,12 @@ def test_a_class_of_ones_own_with_a_bias_in_its_head_counts_as_the_same():
     assert trainable_params(observed(item), Options()).verdict == "passed"
 
 
+UNKNOWN_RANK = configured(
+    "decoder", target_modules=list(Q4), task_type="SEQ_CLS", lora_alpha=32, unresolved=["lora_alpha", "r"]
+)
+"""The rank comes out of a search; the printed count tells it."""
+
+
 @pytest.mark.parametrize(
     ("items", "verdict"),
     [
@@ -119,7 +125,12 @@ def test_a_class_of_ones_own_with_a_bias_in_its_head_counts_as_the_same():
             ],
             "not_assessed",
         ),
+        ([configured("decoder", r=16, target_modules=list(Q4), modules_to_save=["score", "embed_tokens"])], "partial"),
         ([Trainable(**PRINTED, model="decoder", count=2_263_936)], "not_assessed"),
+        ([UNKNOWN_RANK, Trainable(**PRINTED, model="decoder", count=2_263_936)], "passed"),
+        ([UNKNOWN_RANK, Trainable(**PRINTED, model="decoder", count=4_426_624)], "partial"),
+        ([UNKNOWN_RANK, Trainable(**PRINTED, model="decoder", count=4_426_625)], "not_assessed"),
+        ([UNKNOWN_RANK], "not_assessed"),
         ([], "not_assessed"),
     ],
 )

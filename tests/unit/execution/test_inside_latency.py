@@ -7,8 +7,7 @@ import os
 
 import pytest
 
-from grader.execution.inside_feeding import Feeding
-from grader.execution.inside_latency import Latency
+from grader.execution.inside_latency import Latency, _clock
 from grader.execution.inside_session import Session
 
 
@@ -26,14 +25,14 @@ class Fed:
 
 
 def timed(story):
-    """`|` a look at the clock, `E` and `D` passes of two models, `T` a training pass, `s` a wait for the GPU."""
+    """`|` a look at the clock, `-` one that only ends a measurement, `E` and `D` passes of two models, `T` a training pass, `s` a wait for the GPU."""
     read, write = os.pipe()
     session = Session(write, {})
     latency = Latency(session, Fed())
     session.on_sync = latency._synced
     for sign in story:
-        if sign == "|":
-            latency.look()
+        if sign in "|-":
+            latency.look(ends=sign == "-")
         elif sign == "s":
             session.on_sync("sync")
         else:
@@ -58,6 +57,10 @@ def timed(story):
         ("EE|E||E|DD|D||D|", {"E": (2, 2, 2, 0), "D": (2, 2, 2, 0)}),
         ("|E||D|", {"E": (0, 1, 1, 0), "D": (0, 1, 1, 0)}),
         ("|TTTEE|", {}),
+        ("|TTT-EEE|", {}),
+        ("|TTT-EEE|D-", {"D": (0, 1, 1, 0)}),
+        ("|E-|E-|E-", {"E": (0, 3, 3, 0)}),
+        ("|E-EE-", {"E": (0, 3, 2, 0)}),
         ("EEE", {}),
         ("EEE|", {}),
         ("||", {}),
@@ -68,24 +71,32 @@ def test_passes_between_two_looks_are_timed(story, expected):
 
 
 @pytest.mark.parametrize(
-    ("evaluated", "timed_passes", "expected"),
+    ("code", "ends"),
     [
-        ({("left", 32): 3}, {("left", 32): 5}, {("latency", "left"): 8}),
-        ({("left", 32): 3, ("right", 32): 20}, {("left", 32): 5}, {("latency", "left"): 8, ("eval", "right"): 20}),
-        ({("left", 32): 20}, {("left", 32): 5}, {("latency", "left"): 5, ("eval", "left"): 20}),
-        ({("left", 16): 3}, {("left", 32): 5}, {("latency", "left"): 5, ("eval", "left"): 3}),
+        ("t0 = clock()", [False]),
+        ("took = clock() - t0", [True]),
+        ("print(round((clock() - t0) / 60, 1))", [True]),
+        ("print('größer', clock() - t0)", [True]),
+        ("took = (clock()) - self.t0", [True]),
+        ("t1 = clock(); took = t1 - t0", [False]),
+        ("left = end - clock()", [False]),
+        ("t0 = clock()\ndeadline = -clock()\ntook = (\n    clock()\n    - t0)", [False, False, False]),
+        ("t0 = clock() - 5", [False]),
     ],
 )
-def test_a_warm_up_belongs_to_the_timing_and_an_evaluation_does_not(evaluated, timed_passes, expected):
+def test_a_look_that_only_ends_a_measurement_is_told_by_the_code_around_it(code, ends, tmp_path):
     read, write = os.pipe()
-    feeding = Feeding(Session(write, {}), None)
-    for phase, passes in (("eval", evaluated), ("latency", timed_passes)):
-        feeding._fed.update({(1, phase, side, size): n for (side, size), n in passes.items()})
-    feeding.flush()
+    latency = Latency(Session(write, {}), Fed())
+    seen = []
+    latency.look = lambda *, ends=False: seen.append(ends)
+    names = {"clock": _clock(lambda: 1.0, latency._read), "t0": 0.0, "end": 0.0, "__name__": "__main__"}
+    names["self"] = type("Self", (), {"t0": 0.0})
+    file = tmp_path / "cell.py"
+    file.write_text(code, encoding="utf-8")
+    exec(compile(code, str(file), "exec"), names)
     os.close(write)
-    with os.fdopen(read) as lines:
-        records = [json.loads(line) for line in lines]
-    assert {(item["phase"], item["side"]): item["n"] for item in records if item["t"] == "batches"} == expected
+    os.close(read)
+    assert seen == ends
 
 
 def test_the_timeit_magic_of_the_installed_ipython_is_watched(monkeypatch):

@@ -1,4 +1,4 @@
-"""The recorder's small parts, without torch."""
+"""The recorder's small parts, without torch where they can do without."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import inspect
 import json
 import os
 import sys
+import types
 
 import numpy as np
 import pytest
 
+from grader.execution.compat_cuda import _losses
 from grader.execution.inside_feeding import padding
 from grader.execution.inside_imports import ImportHooks
 from grader.execution.inside_session import Session, wrap
@@ -162,3 +164,53 @@ def test_each_use_of_a_shim_is_told_once():
     session.compat("a", "b")
     session.stage_gap("model", "x/y")
     assert [record["t"] for record in lines(read)] == ["compat", "stage_gap"]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    ("logits", "weights", "result"),
+    [
+        ("bfloat16", "float32", "float32"),
+        ("float16", "float32", "float32"),
+        ("float32", "float32", "float32"),
+        ("float32", "float64", None),
+    ],
+)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_a_loss_takes_half_precision_beside_float32_weights_as_under_autocast(logits, weights, result, by_name):
+    import torch
+
+    functional = types.SimpleNamespace(
+        linear=None, cross_entropy=torch.nn.functional.cross_entropy, nll_loss=torch.nn.functional.nll_loss
+    )
+    read, write = os.pipe()
+    _losses(Session(write, {}), functional)
+    given = torch.randn(4, 3).to(getattr(torch, logits))
+    target, weight = torch.tensor([0, 1, 2, 1]), torch.ones(3, dtype=getattr(torch, weights))
+    asked = {"input": given, "target": target, "weight": weight}
+    if result is None:
+        with pytest.raises(RuntimeError):
+            functional.cross_entropy(**asked)
+    else:
+        loss = functional.cross_entropy(**asked) if by_name else functional.cross_entropy(given, target, weight)
+        assert loss.dtype == getattr(torch, result)
+    os.close(write)
+    os.close(read)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("given", "weight"), [("float16", "float32"), ("float32", "bfloat16"), ("float64", "float32")])
+def test_a_layer_takes_another_half_or_single_precision_and_no_double(given, weight):
+    import torch
+
+    functional = types.SimpleNamespace(linear=torch.nn.functional.linear, cross_entropy=None, nll_loss=None)
+    read, write = os.pipe()
+    _losses(Session(write, {}), functional)
+    inputs, weights = torch.ones(2, 3, dtype=getattr(torch, given)), torch.ones(4, 3, dtype=getattr(torch, weight))
+    if given == "float64":
+        with pytest.raises(RuntimeError):
+            functional.linear(inputs, weights)
+    else:
+        assert functional.linear(inputs, weights, None).dtype == weights.dtype
+    os.close(write)
+    os.close(read)

@@ -147,6 +147,18 @@ def test_the_box_has_no_network_no_writable_folder_of_ours_and_none_of_our_envir
     assert environment["MORE"] == "1"
 
 
+def test_data_beside_the_notebook_s_folder_is_the_course_s_where_nothing_else_lies_there() -> None:
+    aliases = ["../data", "../../corpus", "../usr", "/kaggle/input/x", "/mine/data", "../mine", "data"]
+    stage = Stage(data=Path("/d"), inside_config={"path_aliases": aliases})
+    flags = layout.flags(stage, Limits(), passwd=9, disable_userns=False, env={})
+    places = {flags[at + 2] for at, flag in enumerate(flags) if flags[at : at + 2] == ["--symlink", layout.DATA]}
+    assert places == {"/data", "/corpus"}
+    nothing = layout.flags(
+        Stage(inside_config={"path_aliases": aliases}), Limits(), passwd=9, disable_userns=False, env={}
+    )
+    assert layout.DATA not in nothing
+
+
 def test_a_gpu_comes_in_only_when_asked_for() -> None:
     stage = Stage(devices=("/dev/nvidia0",))
     flags = layout.flags(stage, Limits(), passwd=9, disable_userns=False, env={})

@@ -108,6 +108,15 @@ def test_without_tiers_in_the_outputs_the_memos_own_table_counts() -> None:
     ]
 
 
+@pytest.mark.parametrize("middle", ["28..499", "28-499", "28 … 499", "28.000..49.900.000"])
+def test_tiers_are_put_in_order_however_their_borders_are_written(middle: str) -> None:
+    rows = f"| 1 rare (<= 27) | 0.02 | 0.06 |\n| 2 medium ({middle}) | 0.10 | 0.12 |\n| 3 common (>= 500) | 0.50 | 0.47 |\n\n"
+    table = f"| tier | encoder F1 | decoder F1 |\n|---|---|---|\n{rows}"
+    text = f"## {PER_CLASS}\n\n{table}The decoder is better on the common classes."
+    memo = read_memo(cells(text), assignment(), rubric(), Observations())
+    assert [item.outputs for item in memo.refuted] == ["3 common (>= 500): encoder 0.5, decoder 0.47"]
+
+
 def test_without_any_table_nothing_is_contradicted() -> None:
     memo = read_memo(
         cells(f"## {PER_CLASS}\n\nThe decoder wins in every class."), assignment(), rubric(), Observations()

@@ -45,10 +45,10 @@ def observe(*records, kind=None):
     return [item for item in seen if kind is None or isinstance(item, kind)]
 
 
-def batches(phase, side, n=4, model=1):
+def batches(phase, side, n=4, model=1, at=2):
     return {
         "t": "batches",
-        "exec": 2,
+        "exec": at,
         "cell": 1,
         "model": model,
         "phase": phase,
@@ -112,6 +112,21 @@ def test_batches_of_a_phase_are_summed():
         ("train", "right", 6, 4),
         ("eval", "left", 3, 3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "sides"),
+    [
+        ([batches("eval", "right", 11, at=2)], {"eval": ("right", 11), "latency": ("left", 9)}),
+        ([], {"eval": ("left", 5), "latency": ("left", 4)}),
+        ([batches("eval", "left", 11, at=2)], {"eval": ("left", 11), "latency": ("left", 9)}),
+        ([batches("eval", "right", 3, at=3)], {"eval": ("right", 3), "latency": ("left", 9)}),
+    ],
+)
+def test_passes_before_the_clock_starts_are_no_evaluation_where_there_is_another(evaluated, sides):
+    warming = [batches("eval", "left", 5, at=3), batches("latency", "left", 4, at=3)]
+    items = observe(LOAD, *evaluated, *warming, kind=PaddingFed)
+    assert {item.phase: (item.side, item.batches) for item in items} == sides
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from grader.model.evidence import Evidence
-from grader.model.observation import LatencyMeasured, Loaded, LoraConfigured, LossWeights, Number, TierTable
+from grader.model.observation import (
+    LatencyMeasured,
+    Loaded,
+    LoraConfigured,
+    LossWeights,
+    Number,
+    Precision,
+    TierTable,
+    Trainable,
+)
 from grader.observing.recorded import observe_outputs
 from grader.observing.source import observe_source
 from tests.builders_notebooks import code, week3
@@ -44,6 +53,60 @@ def written(kind: type, *cells: str) -> list[Any]:
 def test_a_breakdown_is_found_where_the_notebook_computes_only_f1_class_by_class(output: str) -> None:
     (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
     assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        "f = precision_recall_fscore_support(y, p.argmax(-1), labels=range(113), zero_division=0)[2]",
+        "_, _, f1, _ = precision_recall_fscore_support(y, p, labels=range(113), average=None)",
+    ],
+)
+def test_scores_without_an_average_are_class_by_class(computed: str) -> None:
+    output = "  examples  classes      ModernBERT            Qwen\n      4-27       29          0.0121          0.0602\n      500+       28          0.4683          0.4921\n"
+    (table,) = shown(TierTable, code(computed), code("show()", output))
+    assert (table.models, table.tiers) == (("decoder", "encoder"), ("4-27", "500+"))
+
+
+def test_an_average_that_is_asked_for_is_no_score_by_class() -> None:
+    output = (
+        "rare (4-27) encoder 0.01\nrare (4-27) decoder 0.05\ncommon (500+) encoder 0.4\ncommon (500+) decoder 0.5\n"
+    )
+    averaged = 'p, r, f1, _ = precision_recall_fscore_support(y, y_hat, average="macro")'
+    assert shown(TierTable, code(averaged), code("show()", output)) == []
+
+
+def test_a_breakdown_with_decimal_commas_is_found() -> None:
+    output = "                Klassen  Encoder  Decoder\nselten (4–27)        29    0,012    0,060\nhäufig (ab 500)      28    0,468    0,492\n"
+    (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
+    assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "memo", "tables"),
+    [
+        ("import w3; w3.tiers()", "I keep it if rare F1 passes 0.10.", 1),
+        ("import w3; w3.tiers()", "Rare classes need more data.", 0),
+        ("accuracy_score(y, p)", "I keep it if rare F1 passes 0.10.", 0),
+    ],
+)
+def test_where_no_code_computes_scores_the_memo_says_what_tiers_show(source: str, memo: str, tables: int) -> None:
+    output = "| tier | encoder | decoder |\n|:--|--:|--:|\n| rare (4-27) | 0.0121 | 0.0602 |\n| common (500+) | 0.4683 | 0.4921 |\n"
+    text = {"cell_type": "markdown", "source": memo}
+    assert len(shown(TierTable, code(source, output), text)) == tables
+
+
+def test_names_of_weights_in_a_load_report_are_no_names_of_models() -> None:
+    report = (
+        "ModernBertForSequenceClassification LOAD REPORT from: answerdotai/ModernBERT-base\n"
+        "Key               | Status     | \n------------------+------------+-\ndecoder.bias      | UNEXPECTED | \n"
+        "classifier.weight | MISSING    | \n"
+    )
+    (counted,) = shown(
+        Trainable,
+        code("m.print_trainable_parameters()", f"{report}trainable params: 3,466,097 || all params: 153,157,858"),
+    )
+    assert (counted.model, counted.count) == ("encoder", 3466097)
 
 
 def test_a_breakdown_without_a_word_is_nothing_where_recall_by_class_is_computed_too() -> None:
@@ -168,3 +231,59 @@ def test_a_count_with_commas_below_a_line_of_results_is_no_row_of_a_table() -> N
     found = shown(Number, code("show()", output))
     assert [item.value for item in found if item.metric == "zero_f1_classes"] == [50.0, 44.0]
     assert {item.value for item in found if item.metric == "trainable"} == {3_466_097.0, 2_263_936.0}
+
+
+@pytest.mark.parametrize(
+    ("between", "synchronised"),
+    [
+        ("pipe(texts, truncation=True)", True),
+        ("m(**x)", False),
+        ("p = pipeline('text-classification', model=m)", False),
+    ],
+)
+def test_a_pipeline_waits_for_its_answers(between: str, synchronised: bool) -> None:
+    timed = f"def clock(m):\n    t = time.perf_counter()\n    {between}\n    return time.perf_counter() - t\nclock(m)"
+    (found,) = written(LatencyMeasured, LOAD, timed)
+    assert found.synchronised is synchronised
+
+
+@pytest.mark.parametrize(
+    ("handler", "dtype", "rank"),
+    [("    m = AutoModelForSequenceClassification.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)", "float32", 16),
+     ("    m = smaller()", None, 16)],
+)  # fmt: skip
+def test_a_second_attempt_that_is_the_same_leaves_nothing_in_doubt(handler: str, dtype: str | None, rank: int) -> None:
+    tried = (
+        "try:\n    m = AutoModelForSequenceClassification.from_pretrained('Qwen/Qwen2.5-0.5B', dtype=torch.float32)\n"
+        f"except OSError as e:\n    print(e)\n{handler}\n"
+    )
+    cell = f"{tried}{LORA}Trainer(m, TrainingArguments('o')).train()"
+    loads = {(item.dtype, item.trained) for item in written(Loaded, cell)}
+    assert (dtype, True) in loads
+    assert [item.config["r"] for item in written(LoraConfigured, cell)] == [rank]
+
+
+@pytest.mark.parametrize(("made", "fp16"), [("lambda: dict(fp16=True)", True), ("unknown", None)])
+def test_a_dataclass_s_field_holds_what_its_factory_makes(made: str, fp16: bool | None) -> None:
+    config = f"@dataclass\nclass C:\n    train: dict = field(default_factory={made})\n"
+    cell = f"from dataclasses import dataclass, field\n{config}c = C()\n{LOAD}Trainer(m, TrainingArguments('o', **c.train)).train()"
+    assert [item.fp16 for item in written(Precision, cell)] == ([fp16] if fp16 else [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "formula"),
+    [
+        ("1 / np.sqrt(np.maximum(n, 1))", "inverse_sqrt"),
+        ("1 / np.sqrt(np.clip(n, 1, None))", "inverse_sqrt"),
+        ("np.clip(np.sqrt(n.mean() / n), 0.5, 4.0)", None),
+        ("(1 / np.sqrt(n)).clip(max=4)", None),
+    ],
+)
+def test_weights_that_are_cut_off_follow_no_rule_that_the_text_shows(rule: str, formula: str | None) -> None:
+    made = f"n = df.label.value_counts().sort_index().values\nw = torch.tensor({rule})\n"
+    trainer = (
+        "class W(Trainer):\n    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):\n"
+        "        y = inputs.pop('labels'); out = model(**inputs)\n        return F.cross_entropy(out.logits, y, weight=w)\n"
+    )
+    used = written(LossWeights, LOAD + LORA, made + trainer + "W(m, TrainingArguments('o')).train()")
+    assert [item.formula for item in used if item.reached_loss and item.formula] == ([formula] if formula else [])
