@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
@@ -14,6 +16,9 @@ BARE = 0.5
 """What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
 """A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
+
+_MACHINE = re.compile(r"\b(?:[tlapvh]\d{1,3}|rtx|tesla|colab|mps|cpu|m[1-4]|[34]0[5-9]0)\b")
+"""A machine by its name, not a GPU in general."""
 
 
 def latency(reading: Reading) -> Draft:
@@ -36,7 +41,8 @@ def latency(reading: Reading) -> Draft:
         ("batch32", "the batch size", 0.35),
         ("length", "the length of the texts", 0.3),
     ):
-        where = reading.find(tag) if tag == "hardware" else near  # the machine is the same all through
+        named = [place for place in reading.find(tag) if _MACHINE.search(reading.memo.passages[place].text.lower())]
+        where = [*near, *named] if tag == "hardware" else near  # the machine is the same all through
         places = [place for place in where if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
     draft.without_outputs()
