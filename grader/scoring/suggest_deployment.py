@@ -16,9 +16,38 @@ BARE = 0.5
 """What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
 """A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
+LEANING = 0.7
+"""What a recommendation is worth that only leans to one side."""
+_LEANS = re.compile(r"\b(?:tend|lean|leaning|really depends|maybe not|might be|may be the right|may be preferable)\b")
+_HANDED_OVER = re.compile(
+    r"\b(?:person|people|clerks?|humans?|agents?|somebody|by hand|manual\w*|missed|blind|guess\w*|top [2-9])\b"
+)
 
+
+def _falls_short(reading: Reading, place: int) -> bool:
+    """Which classes the chosen model leaves out, and what becomes of them."""
+    item = reading.memo.passages[place]
+    weak = {"zero", "rare", "tier"} & item.tags or _UNSURE_OF.search(item.text.lower())
+    return item.section == "deployment" and bool(weak) and _HANDED_OVER.search(item.text.lower()) is not None
+
+
+def _would_change(reading: Reading, place: int) -> bool:
+    """A condition under which the choice would be another, or what the other model would have to reach."""
+    item = reading.memo.passages[place]
+    if "switch" in item.tags or {"condition", "threshold"} <= item.tags:
+        return True
+    if item.section != "deployment" or item.kind == "row":
+        return False
+    wanted = {"asks", "modal"} <= item.tags and any(map(str.isdigit, item.text))
+    other = "condition" in item.tags and {"encoder", "decoder"} & item.tags and _CHOOSES.search(item.text.lower())
+    return bool(wanted or other)
+
+
+_UNSURE_OF = re.compile(r"low[- ]confidence|unsure|not sure|uncertain|under-\d+|categories")
+_CHOOSES = re.compile(r"\b(?:ship|take|use|deploy|choose|pick|run|go|stay)\b")
 _MACHINE = re.compile(r"\b(?:[tlapvh]\d{1,3}|rtx|tesla|colab|mps|cpu|m[1-4]|[34]0[5-9]0)\b")
 """A machine by its name, not a GPU in general."""
+_BUDGET = re.compile(r"\$|€|dollar|euro|million|\byears?\b|traffic")
 
 
 def latency(reading: Reading) -> Draft:
@@ -42,7 +71,8 @@ def latency(reading: Reading) -> Draft:
         ("length", "the length of the texts", 0.3),
     ):
         named = [place for place in reading.find(tag) if _MACHINE.search(reading.memo.passages[place].text.lower())]
-        where = [*near, *named] if tag == "hardware" else near  # the machine is the same all through
+        timed = [place for place in near if not _BUDGET.search(reading.memo.passages[place].text.lower())]
+        where = [*timed, *named] if tag == "hardware" else near  # the machine is the same all through
         places = [place for place in where if tag in reading.memo.passages[place].tags]
         draft.part(worth, (1.0 if own >= 0.5 else 0.3) if places else 0.0, found=name, missing=name, places=places)
     draft.without_outputs()
@@ -192,11 +222,13 @@ def recommendation(reading: Reading) -> Draft:
             draft.points = 0.5
             draft.seen.append("“it depends”, without saying on what")
         return draft
-    near = reading.around(found)
-    tags = frozenset().union(*(reading.memo.passages[place].tags for place in near))
+    near = reading.around(found, REASONS)
+    tags = frozenset().union(*(reading.memo.passages[place].tags for place in reading.around(found)))
     situations = [place for place in near if "situation" in reading.memo.passages[place].tags]
     numbers = [
-        item for item in reading.numbers_in(near) if item.status in (*SOURCED, "derived") or item.kind == "planned"
+        item
+        for item in reading.numbers_in(reading.around(found))
+        if item.status in (*SOURCED, "derived") or item.kind == "planned"
     ]
     share = reading.own(found)
     draft.part(2.0, share, found="a recommendation", missing="a recommendation", places=found)
@@ -223,6 +255,9 @@ def recommendation(reading: Reading) -> Draft:
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
     draft.points *= 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.5
+    if any(_LEANS.search(reading.memo.passages[place].text.lower()) for place in reading.around(found)):
+        draft.points *= LEANING
+        draft.missing.append("one choice: which model, not which it might be")
     if not any(_is_reasoned(reading, place) for place in near):
         draft.points *= BARE
         draft.missing.append("why, and what someone who acts on it has to know")
@@ -270,9 +305,9 @@ def grounded(reading: Reading) -> Draft:
     )
     credit = 1.0 if quality and reading.numbers_in(quality) else 0.6 if quality or generic else 0.0
     draft.part(1.5, credit * share, found="your quality by tier", missing="your tiers in the reasons", places=quality)
-    gives = [place for place in near if "give_up" in at[place]]
+    gives = [place for place in near if "give_up" in at[place] or _falls_short(reading, place)]
     draft.part(1.0, share if gives else 0.0, found="what it gives up", missing="what it gives up", places=gives)
-    switches = [place for place in near if "switch" in at[place] or {"condition", "threshold"} <= at[place]]
+    switches = [place for place in near if _would_change(reading, place)]
     numbered = [
         place
         for place in switches

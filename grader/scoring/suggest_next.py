@@ -9,6 +9,8 @@ from grader.scoring.suggest_reading import SOURCED, Reading
 from grader.scoring.suggest_shape import counts_out_of, has_two_sides, is_mine, limits_at, results_at
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
+IMPLIED = 0.95
+"""What a bottleneck is worth that isn't named, where a design attacks what an earlier part has found."""
 LATE = 0.7
 """Without a heading, a plan is looked for in the last part of the memo."""
 HEADED = 3
@@ -101,11 +103,12 @@ def bottleneck(reading: Reading) -> Draft:
     implied = named or stated[:2] or hinted[:1] or doubts[:1]
     credit = reading.own(named) if named else 0.75 if stated or (doubts and not hinted) else 0.5 if implied else 0.0
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
-    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
     attacked = _attacked(reading, home)
+    credit = max(credit, IMPLIED * attacked)
+    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
     draft.part(
         2.25,
-        0.6 + 0.4 * attacked if shown else attacked if named or doubts else 0.0,
+        0.5 + 0.5 * attacked if shown else IMPLIED * attacked,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
@@ -222,7 +225,7 @@ def _is_sized(reading: Reading, place: int) -> bool:
 def _holds_fixed(reading: Reading, place: int) -> bool:
     """Its words say so, or it lists three parts of the set-up."""
     item = reading.memo.passages[place]
-    return "fixed" in item.tags or len(set(_KNOBS.findall(item.text.lower()))) >= 3
+    return "fixed" in item.tags or ("wish" not in item.tags and len(set(_KNOBS.findall(item.text.lower()))) >= 3)
 
 
 def decision(reading: Reading) -> Draft:

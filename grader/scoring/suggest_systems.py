@@ -25,6 +25,10 @@ ON_TIERS = 0.25
 ENOUGH_FACTS, TEXTBOOK = 1.8, 0.65
 """Only what is told can be used; and without own results it is the textbook's."""
 _TIMES = r"(?:twice|double|triple|(?:two|three|four|nine|ten|several|\d[\d.]*) ?(?:times|x\b|×|-?fold)|half a billion|half-billion)"
+_LEVEL = re.compile(
+    r"\b(?:same|repeats?|lands?|match\w*|reach\w*|above|under|below|close|within|equal\w*|short of|on par|as good|recover\w*|keeps?)\b"
+)
+"""Words that set a model beside full training without a figure of its own."""
 _SIZE_FACTOR = re.compile(rf"{_TIMES}|heavier|0\.5b")
 _TEXT_FACTOR = re.compile(rf"{_TIMES}|trillion|half (?:of )?the internet|far more text|so much")
 
@@ -239,8 +243,14 @@ def _beside_full(reading: Reading, place: int) -> bool:
     course = [item for item in numbers if item.status == "course" and "full fine-tuning" in item.output]
     own = [item for item in numbers if item.status in SOURCED and any(key.startswith("encoder/") for key in item.keys)]
     lost = [item for item in numbers if item not in course and (item.kind == "difference" or 0 < abs(item.value) < 0.1)]
-    named = "full_ft" in tags and "weighted" not in tags
-    return bool((course and (own or lost)) or (named and own and reasons(reading, place)) or (named and lost))
+    named = "full_ft" in tags and not {"weighted", "week2"} & tags
+    level = "week2" not in tags and _LEVEL.search(reading.memo.passages[place].text.lower()) is not None
+    own_too = own and reasons(reading, place)
+    return bool(
+        (course and (own or lost) and "week2" not in tags)
+        or (course and level)
+        or (named and (own_too or lost or level))
+    )
 
 
 def _counts_beside(reading: Reading, place: int) -> bool:
@@ -273,7 +283,18 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
     kinds = {key.split("/")[2] for number in results_at(reading, place) for key in number.keys}
     changes = {one.value for one in results_at(reading, place) if one.unit == "%" and one.status == "derived"}
     several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags or len(changes) > 1
-    apart = {"inference", "fraction", "explains_metrics"} & item.tags or {"contrast", "few_many"} <= item.tags
+    apart = {"inference", "fraction", "explains_metrics"} & item.tags or {
+        "contrast",
+        "few_many",
+        "exception",
+    } <= item.tags
+    if (
+        metrics
+        and "inference" in item.tags
+        and place
+        and {"accuracy", "macro_f1"} <= reading.memo.passages[place - 1].tags
+    ):
+        return reading.memo.passages[place - 1].kind != "row" and not CAUSES & item.tags
     return (
         bool(metrics or len(changes) > 1)
         and several
@@ -303,7 +324,7 @@ def _uncontrolled(reading: Reading, place: int) -> bool:
         return True
     if item.section not in ("systems", None) or {"weighted", "hypothesis"} & item.tags:
         return False
-    return "together" in item.tags or leaves_open(reading, place)
+    return bool({"together", "open", "alike"} & item.tags) or (leaves_open(reading, place) and bool(CAUSES & item.tags))
 
 
 def _is_overall(reading: Reading, place: int) -> bool:

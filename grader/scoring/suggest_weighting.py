@@ -14,6 +14,8 @@ BRIEF = 12
 """A sentence of at most so many words right after an expectation tells what came of it."""
 SPAN = 4
 """So many sentences belong to an expectation at most."""
+UNEXPLAINED, IN_GENERAL = 0.65, 0.6
+"""What a verdict is worth that nothing explains, and a trade that nobody in person would take or leave."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
 
 
@@ -223,13 +225,6 @@ def weighting_explained(reading: Reading) -> Draft:
     home = reading.prose(home)
     tags = {place: reading.memo.passages[place].tags for place in home}
     verdict = [place for place in home if "verdict" in tags[place]] or _answers(reading)
-    draft.part(
-        1.5,
-        reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict),
-        found="a verdict on the hypothesis",
-        missing="did your hypothesis hold?",
-        places=verdict,
-    )
     why = [
         place
         for place in home
@@ -237,6 +232,13 @@ def weighting_explained(reading: Reading) -> Draft:
     ]
     why += [place for place in _readings(reading) if place not in why]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
+    draft.part(
+        1.5,
+        reading.own(verdict) * ((1.0 if why else UNEXPLAINED) if _hypotheses(reading) else 0.3),
+        found="a verdict on the hypothesis",
+        missing="did your hypothesis hold?",
+        places=verdict,
+    )
     hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
@@ -251,7 +253,7 @@ def weighting_explained(reading: Reading) -> Draft:
     worth = [place for place in home if "worth" in tags[place]] or _decisions(reading)
     draft.part(
         1.5,
-        reading.own(worth),
+        reading.own(worth) * (1.0 if any(is_mine(reading, place) for place in worth) else IN_GENERAL),
         found="whether the trade is worth it",
         missing="would you take the trade?",
         places=worth,
