@@ -16,6 +16,9 @@ BARE = 0.5
 """What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
 """A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
+BY_RATIO = 0.6
+"""What a quantity counts that only repeats the ratio in machines or money."""
+_DURATION = re.compile(r"\b\d+ ?m(?:in)? ?\d\d\b|\b[\d.,]+ ?(?:s|sec\w*|min\w*|h|hours?)\b")
 LEANING = 0.7
 """What a recommendation is worth that only leans to one side."""
 _LEANS = re.compile(r"\b(?:tend|lean|leaning|really depends|maybe not|might be|may be the right|may be preferable)\b")
@@ -93,14 +96,21 @@ def translated(reading: Reading) -> Draft:
     computed = [item for item in quantities if item.status in ("derived", *SOURCED)]
     other = reading.prose(reading.find("money", ("latency", "relative", "throughput", "give_up")))
     other += reading.prose(reading.find("situation", "threshold", "latency"))
-    credit = 1.0 if computed else 0.75 if other else 0.6 if quantities else 0.0
-    places = [item.passage for item in computed or quantities] or other
+    lasting = [place for place in reading.find("volume", section="deployment") if _lasts(reading, place)]
+    credit = 1.0 if computed or lasting else BY_RATIO if other else 0.6 if quantities else 0.0
+    places = [item.passage for item in computed or quantities] or lasting or other
     missing = "GPUs, money, or the time for 64,000 complaints"
     draft.part(2.0, credit * own, found="a quantity that a decision needs", missing=missing, places=places)
     if computed and not given:
         draft.points += 0.5
     draft.spread = 0.0 if computed else 0.5
     return draft
+
+
+def _lasts(reading: Reading, place: int) -> bool:
+    """How long an amount of complaints takes, in whatever notation, for both models."""
+    text = reading.memo.passages[place].text.lower()
+    return len(_DURATION.findall(text)) > 1 or ("(min" in text and len(reading.numbers_in([place])) > 1)
 
 
 def _ratio_part(draft: Draft, own: float) -> bool:
@@ -161,11 +171,9 @@ def _fits_ratio(reading: Reading, item: MemoNumber) -> bool:
     true = _ratio(reading)
     if true is None or item.unit not in ("x", "") or item.kind not in ("ratio", "value", "difference"):
         return False
-    if (
-        item.unit == ""
-        and item.kind != "ratio"
-        and not {"latency", "throughput", "relative"} & reading.memo.passages[item.passage].tags
-    ):
+    passage = reading.memo.passages[item.passage]
+    told = {"latency", "throughput", "relative"} & passage.tags or "ratio" in passage.text.lower()
+    if item.unit == "" and item.kind != "ratio" and not told:
         return False
     step = 0.5 if item.value == round(item.value) else 0.06
     return abs(abs(item.value) - true) <= max(true * RATIO_SLACK, min(step, true * 0.12))

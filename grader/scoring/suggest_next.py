@@ -25,6 +25,9 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 """A sentence that orders something to be done."""
+_OTHERWISE = re.compile(
+    r"\b(?:if not|otherwise|else|if it (?:does|doesn't|stays)|if nothing|wenn nicht|sonst|si no|sinon)\b"
+)
 _RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|sint[eé]tic\w*|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -254,6 +257,7 @@ def decision(reading: Reading) -> Draft:
     told = [place for place in around if "both_sides" in reading.memo.passages[place].tags]
     sides = around if has_two_sides(reading, around) else told
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
+    several = several or (metric and not threshold and _both_ways(reading, home))
     draft.part(
         1.5,
         1.0 if sides else 0.5 if several else 0.0,
@@ -265,6 +269,12 @@ def decision(reading: Reading) -> Draft:
         draft.points *= 0.7
     draft.not_judged.append("Whether the rule would decide anything.")
     return draft
+
+
+def _both_ways(reading: Reading, home: list[int]) -> bool:
+    """What would follow from either outcome, though no value parts them."""
+    ways = [place for place in reading.prose(home) if "condition" in reading.memo.passages[place].tags]
+    return len(ways) > 1 and any(_OTHERWISE.search(reading.memo.passages[place].text.lower()) for place in ways)
 
 
 def _has_limit(reading: Reading, place: int) -> bool:
