@@ -301,7 +301,7 @@ def grounded(reading: Reading) -> Draft:
     speed_number = [
         place for place in speed if any(item.status in (*SOURCED, "derived") for item in reading.numbers_in([place]))
     ]
-    quality = [place for place in near if {"rare", "common", "middle", "tier", "zero"} & at[place]]
+    quality = [place for place in reading.prose(near) if {"rare", "common", "middle", "tier", "zero"} & at[place]]
     generic = [place for place in near if {"accuracy", "macro_f1"} & at[place]]
     share = 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.4
     draft.part(
@@ -315,7 +315,7 @@ def grounded(reading: Reading) -> Draft:
     draft.part(1.5, credit * share, found="your quality by tier", missing="your tiers in the reasons", places=quality)
     gives = [place for place in near if "give_up" in at[place] or _falls_short(reading, place)]
     draft.part(1.0, share if gives else 0.0, found="what it gives up", missing="what it gives up", places=gives)
-    switches = [place for place in near if _would_change(reading, place)]
+    switches = [place for place in reading.around(found, 2 * REASONS) if _would_change(reading, place)]
     numbered = [
         place
         for place in switches

@@ -25,6 +25,17 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 """A sentence that orders something to be done."""
+VAGUE = 0.6
+"""What a cost is worth that is called cheap, or spent, without an amount."""
+_PRICE = re.compile(
+    r"(?:\d|\b(?:an?|one|two|three|four|five|six|eight|ten|half|twenty|forty|ein\w*|zwei|drei|une?|deux|trois|dos|tres|single|some))"
+    r"[^.;]{0,25}(?:hours?|\bh\b|min\w*|days?|weeks?|runs?|evenings?|nights?|afternoons?|gpu|t4|€|\$|dollars|euros?|units?|labels?|"
+    r"complaints|texts|sessions?|stunden?|minuten|heures?|horas?|小时)|overnight|free tier|\$ ?\d|小时"
+)
+_ORDERED = re.compile(
+    r"in (?:the )?order of (?:\w+ )?(?:effort|cost|gain|price)|one line\b|wouldn't change|"
+    r"because [^.]{0,40}(?:cheapest|easiest|quickest)"
+)
 _OTHERWISE = re.compile(
     r"\b(?:if not|otherwise|else|if it (?:does|doesn't|stays)|if nothing|wenn nicht|sonst|si no|sinon)\b"
 )
@@ -311,9 +322,17 @@ def feasible(reading: Reading) -> Draft:
         and not _only_word(reading, place)
     ]
     draft.part(
-        1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost
+        1.25,
+        1.0 if any(_is_priced(reading, place) for place in cost) else VAGUE if cost else 0.0,
+        found="what it costs",
+        missing="what it costs: hours, labels, money",
+        places=cost,
     )
-    other = [place for place in home if _prefers(reading, place)]
+    other = [
+        place
+        for place in home
+        if _prefers(reading, place) or _ORDERED.search(reading.memo.passages[place].text.lower())
+    ]
     draft.part(
         0.75,
         1.0 if other else 0.0,
@@ -324,6 +343,11 @@ def feasible(reading: Reading) -> Draft:
     if reading.grounded < 0.6:
         draft.points *= 0.5
     return draft
+
+
+def _is_priced(reading: Reading, place: int) -> bool:
+    """An amount of time, money, labels or runs."""
+    return _PRICE.search(reading.memo.passages[place].text.lower()) is not None
 
 
 def _only_word(reading: Reading, place: int) -> bool:

@@ -219,7 +219,7 @@ def weighting_explained(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.5)
     home = [
         place
-        for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open"), anywhere=True)
+        for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open", "alike"), anywhere=True)
         if _about_weighting(reading, place)
     ]
     home = reading.prose(home)
@@ -228,18 +228,19 @@ def weighting_explained(reading: Reading) -> Draft:
     why = [
         place
         for place in home
-        if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]
+        if {"reason", "hedge", "test_of", "open", "alike", "mechanism"} & tags[place]
+        and "hypothesis" not in tags[place]
     ]
     why += [place for place in _readings(reading) if place not in why]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
+    hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
     draft.part(
         1.5,
-        reading.own(verdict) * ((1.0 if why else UNEXPLAINED) if _hypotheses(reading) else 0.3),
+        reading.own(verdict) * ((1.0 if tied or hedged else UNEXPLAINED) if _hypotheses(reading) else 0.3),
         found="a verdict on the hypothesis",
         missing="did your hypothesis hold?",
         places=verdict,
     )
-    hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
         credit = 0.3
@@ -253,7 +254,7 @@ def weighting_explained(reading: Reading) -> Draft:
     worth = [place for place in home if "worth" in tags[place]] or _decisions(reading)
     draft.part(
         1.5,
-        reading.own(worth) * (1.0 if any(is_mine(reading, place) for place in worth) else IN_GENERAL),
+        reading.own(worth) * (1.0 if any(_is_settled(reading, place) for place in worth) else IN_GENERAL),
         found="whether the trade is worth it",
         missing="would you take the trade?",
         places=worth,
@@ -297,6 +298,11 @@ def _decisions(reading: Reading) -> list[int]:
         if about and not other and is_mine(reading, place) and _results_before(reading, place):
             found.append(place)
     return found
+
+
+def _is_settled(reading: Reading, place: int) -> bool:
+    """Said in person, or as what it is: not what somebody should do or might consider."""
+    return is_mine(reading, place) or not {"modal", "it_depends"} & reading.memo.passages[place].tags
 
 
 def _readings(reading: Reading) -> list[int]:
