@@ -268,10 +268,10 @@ def decision(reading: Reading) -> Draft:
     told = [place for place in around if "both_sides" in reading.memo.passages[place].tags]
     sides = around if has_two_sides(reading, around) else told
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
-    several = several or (metric and not threshold and _both_ways(reading, home))
+    either = several > 0 or (bool(metric) and not threshold and _both_ways(reading, home))
     draft.part(
         1.5,
-        1.0 if sides else 0.5 if several else 0.0,
+        1.0 if sides else 0.5 if either else 0.0,
         found="what is done on either side",
         missing="what you do above and below it",
         places=sides,

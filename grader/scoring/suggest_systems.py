@@ -127,7 +127,7 @@ def _fact(draft: Draft, worth: float, credit: float, places: list[int], name: st
     passages = draft.reading.memo.passages
     home = any(passages[place].section in ("systems", None) for place in places)
     share = (1.0 if home else ELSEWHERE) * draft.reading.own(places)
-    draft.part(worth, credit * share if places else 0.0, found=name, missing=name, places=places)
+    draft.part(worth, credit * share if places else 0.0, found=name.split(" (")[0], missing=name, places=places)
 
 
 def _used_on_tiers(reading: Reading) -> list[int]:
@@ -283,11 +283,9 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
     kinds = {key.split("/")[2] for number in results_at(reading, place) for key in number.keys}
     changes = {one.value for one in results_at(reading, place) if one.unit == "%" and one.status == "derived"}
     several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags or len(changes) > 1
-    apart = {"inference", "fraction", "explains_metrics"} & item.tags or {
-        "contrast",
-        "few_many",
-        "exception",
-    } <= item.tags
+    listed = {"encoder", "decoder"} <= item.tags and "exception" not in item.tags
+    apart = {"inference", "fraction", "explains_metrics"} & item.tags
+    set_apart = bool(apart) or ({"contrast", "few_many"} <= item.tags and not listed)
     if (
         metrics
         and "inference" in item.tags
@@ -298,7 +296,7 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
     return (
         bool(metrics or len(changes) > 1)
         and several
-        and bool(apart)
+        and set_apart
         and "full_ft" not in item.tags
         and not CAUSES & item.tags
     )
