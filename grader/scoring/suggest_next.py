@@ -271,7 +271,7 @@ def decision(reading: Reading) -> Draft:
     either = several > 0 or (bool(metric) and not threshold and _both_ways(reading, home))
     draft.part(
         1.5,
-        1.0 if sides else 0.5 if either else 0.0,
+        1.0 if sides else 0.7 if either else 0.0,
         found="what is done on either side",
         missing="what you do above and below it",
         places=sides,
