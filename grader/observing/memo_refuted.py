@@ -26,7 +26,7 @@ _CLAUSE = re.compile(
 )
 _UNSURE = re.compile(
     r"\bnot\b(?! (?:move|change|gain|improve|benefit))|n't\b(?! (?:move|change|gain|improve|benefit))|\bif\b|\bwould\b|\bshould\b|"
-    r"\bcould\b|\bmight\b|\bmay\b|\bexpect|\bpredict|\bhypothes|\bsays?\b|\bclaims?\b|\btrue\b|\bfalse\b|\bmyth\b|\brelativ|"
+    r"\bcould\b|\bmight\b|\bmay\b|\bwhether\b|\bexpect|\bpredict|\bhypothes|\bsays?\b|\bclaims?\b|\btrue\b|\bfalse\b|\bmyth\b|\brelativ|"
     r"\blecture\b|\bone would\b|\bnicht\b|\bkein|[\"“”„«»]"
 )
 _RAREST = re.compile(r"\brarest\b|\blowest\b|\bbottom (?:tier|quart|bin|group)|\bfirst quart|\bq1\b|\bleast frequent\b")

@@ -228,7 +228,7 @@ def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
         return
     number = _list_number(tag) if kind == "item" else None
     label = label_of(plain)
-    if number is not None and len(plain) <= 90 and not _SENTENCE_INSIDE.search(plain):
+    if number is not None and len(plain) <= 90 and not _SENTENCE_INSIDE.search(plain) and not _is_clause(plain):
         yield Line(str(number) if _tells(plain) else plain, "heading", block, number=number, level=8)
         if _tells(plain):
             yield Line(plain, kind, block)
@@ -238,6 +238,11 @@ def _line(plain: str, tag: Tag, block: int, strong: str) -> Iterator[Line]:
             yield Line(label[1], kind, block)
     else:
         yield Line(plain, kind, block, emphasised=emphasised)
+
+
+def _is_clause(text: str) -> bool:
+    """An item of a list inside a sentence, or a whole sentence, and so no heading."""
+    return not _tells(text) and (text[-1] in ";," or (text[-1] == "." and len(text.split()) > HEADING_WORDS))
 
 
 def _tells(text: str) -> bool:

@@ -12,6 +12,7 @@ from grader.model.memo import Memo
 from grader.model.observation import Observations
 from grader.model.rubric import Criterion, Rubric
 from grader.model.scorecard import Suggestion
+from grader.scoring import suggest_causes as causes
 from grader.scoring import suggest_classes as classes
 from grader.scoring import suggest_deployment as deployment
 from grader.scoring import suggest_named as named
@@ -36,7 +37,7 @@ RULES: dict[str, Rule] = {
     "tiers": classes.tiers,
     "named_classes": named.named_classes,
     "where": classes.where,
-    "explanations": classes.explanations,
+    "explanations": causes.explanations,
     "limits": classes.limits,
     "latency": deployment.latency,
     "translated": deployment.translated,

@@ -1,5 +1,4 @@
-"""Suggestions for the per-class analysis: tiers, particular classes, where the difference lies, explanations, "
-"limits."""
+"""Suggestions for the per-class analysis: tiers, particular classes, where the difference lies, limits."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from grader.model.base import Role
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
-from grader.scoring.suggest_shape import CAUSES, GAP_SHARE, leaves_open, tells_outcome, weighs_cause
+from grader.scoring.suggest_shape import GAP_SHARE, tells_outcome
 
 TIER = re.compile(
     r"\b(?:very |ultra[- ])?(?:rare|rarest|low|mid|middle|medium|common|frequent|tail|head|few|many|tiers?|bins?|"
@@ -209,92 +208,6 @@ def _shares(reading: Reading, place: int) -> bool:
     ):
         return False
     return any(number.unit == "%" and number.value > 4 for number in reading.numbers_in([place]))
-
-
-def explanations(reading: Reading) -> Draft:
-    """3d: competing explanations, one tested against own evidence, the rest left open."""
-    draft = Draft(reading, spread=1.0)
-    home = [place for place in reading.find(("exposure", "size", "architecture")) if _explains(reading, place)]
-    home = [place for place in home if reading.prose([place]) or _is_weighed_row(reading, place)]
-    topics: set[str] = set()
-    for place in home:
-        topics |= {"exposure", "size", "architecture"} & reading.memo.passages[place].tags
-    share = reading.own(home)
-    draft.points += (0.0, 1.0, 2.0, 3.0)[len(topics)] * share
-    draft.places.extend(home[:3])
-    for topic in sorted(topics):
-        draft.seen.append(
-            {"exposure": "pretraining exposure", "size": "model size", "architecture": "architecture"}[topic]
-            + " as an explanation"
-        )
-    if len(topics) < 3:
-        draft.missing.append("all three competing explanations: pretraining exposure, size, architecture")
-    tested = [place for place in home if _tested(reading, place)]
-    credit = 1.0 if len(tested) >= 1 and len(topics) >= 2 else 0.3 if tested else 0.0
-    draft.part(
-        1.5,
-        credit * (1.0 if reading.rests_on("tiers") >= 1 else 0.3),
-        found="an explanation held against own numbers",
-        missing="what in your outputs speaks for or against each",
-        places=tested,
-    )
-    near = reading.around(home)
-    open_ = [place for place in near if leaves_open(reading, place)]
-    credit = (1.0 if tested else 0.5) if open_ and len(topics) >= 2 else 0.0
-    draft.part(
-        1.5,
-        credit * share * reading.rests_on("tiers"),
-        found="the rest is left open",
-        missing="what your evidence leaves open",
-        places=open_,
-    )
-    certain = [
-        place
-        for place in home
-        if "certain" in reading.memo.passages[place].tags and "open" not in reading.memo.passages[place].tags
-    ]
-    if (certain or not {"hedge", "open", "test_of"} & _tags(reading, home)) and len(topics) < 2 and home:
-        draft.cap(2.0, "one explanation is stated as fact though three compete")
-    elif certain and not open_:
-        draft.cap(2.5, "one explanation is stated as fact though three compete")
-    if reading.rests_on("tiers") < 0.6:
-        draft.points *= 0.75
-    draft.not_judged.append("Whether the evidence really speaks for or against an explanation.")
-    return draft
-
-
-def _is_weighed_row(reading: Reading, place: int) -> bool:
-    """A row of a table that holds something for and against each cause."""
-    item = reading.memo.passages[place]
-    return item.section == "per_class" and bool(CAUSES & item.inside) and item.header.count("|") >= 1
-
-
-def _explains(reading: Reading, place: int) -> bool:
-    item = reading.memo.passages[place]
-    if item.section in ("weighting", "next", "deployment") or "weighted" in item.tags:
-        return False
-    if item.section == "per_class":
-        return True
-    words = {"reason", "hedge", "test_of", "open", "certain"} & item.tags
-    return bool(words and {"rare", "common", "tier", "hedge", "gap"} & item.tags) and item.section is None
-
-
-def _tested(reading: Reading, place: int) -> bool:
-    item = reading.memo.passages[place]
-    if item.kind == "row":
-        return bool(reading.numbers_in([place]))
-    if weighs_cause(reading, place):
-        return True
-    if "test_of" not in item.tags:
-        return False
-    evidence = {"rare", "common", "middle", "tier", "zero"} & item.tags or reading.numbers_in([place])
-    return bool(evidence) or any(
-        {"common", "rare", "tier"} & reading.memo.passages[near].tags for near in reading.around([place])
-    )
-
-
-def _tags(reading: Reading, places: list[int]) -> frozenset[str]:
-    return frozenset().union(*(reading.memo.passages[place].tags for place in places)) if places else frozenset()
 
 
 def limits(reading: Reading) -> Draft:

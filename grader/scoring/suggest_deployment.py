@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from grader.model.memo import MemoNumber
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
@@ -14,6 +16,41 @@ BARE = 0.5
 """What a recommendation is worth that says neither why nor under what condition."""
 BRIEF = 5
 """A sentence of at most so many words with one model's name, where deployment is discussed, is a choice (`Decoder, weighted.`)."""
+BY_RATIO = 0.6
+"""What a quantity counts that only repeats the ratio in machines or money."""
+_DURATION = re.compile(r"\b\d+ ?m(?:in)? ?\d\d\b|\b[\d.,]+ ?(?:s|sec\w*|min\w*|h|hours?)\b")
+LEANING = 0.7
+"""What a recommendation is worth that only leans to one side."""
+_LEANS = re.compile(r"\b(?:tend|lean|leaning|really depends|maybe not|might be|may be the right|may be preferable)\b")
+_HANDED_OVER = re.compile(
+    r"\b(?:person|people|clerks?|humans?|agents?|somebody|by hand|manual\w*|missed|blind|guess\w*|top [2-9])\b"
+)
+
+
+def _falls_short(reading: Reading, place: int) -> bool:
+    """Which classes the chosen model leaves out, and what becomes of them."""
+    item = reading.memo.passages[place]
+    weak = {"zero", "rare", "tier"} & item.tags or _UNSURE_OF.search(item.text.lower())
+    return item.section == "deployment" and bool(weak) and _HANDED_OVER.search(item.text.lower()) is not None
+
+
+def _would_change(reading: Reading, place: int) -> bool:
+    """A condition under which the choice would be another, or what the other model would have to reach."""
+    item = reading.memo.passages[place]
+    if "switch" in item.tags or {"condition", "threshold"} <= item.tags:
+        return True
+    if item.section != "deployment" or item.kind == "row":
+        return False
+    wanted = {"asks", "modal"} <= item.tags and any(map(str.isdigit, item.text))
+    other = "condition" in item.tags and {"encoder", "decoder"} & item.tags and _CHOOSES.search(item.text.lower())
+    return bool(wanted or other)
+
+
+_UNSURE_OF = re.compile(r"low[- ]confidence|unsure|not sure|uncertain|under-\d+|categories")
+_CHOOSES = re.compile(r"\b(?:ship|take|use|deploy|choose|pick|run|go|stay)\b")
+_MACHINE = re.compile(r"\b(?:[tlapvh]\d{1,3}|rtx|tesla|colab|mps|cpu|m[1-4]|[34]0[5-9]0)\b")
+"""A machine by its name, not a GPU in general."""
+_BUDGET = re.compile(r"\$|€|dollar|euro|million|\byears?\b|traffic")
 
 
 def latency(reading: Reading) -> Draft:
@@ -36,7 +73,9 @@ def latency(reading: Reading) -> Draft:
         ("batch32", "the batch size", 0.35),
         ("length", "the length of the texts", 0.3),
     ):
-        where = reading.find(tag) if tag == "hardware" and own > 0.75 else near  # one machine all through
+        named = [place for place in reading.find(tag) if _MACHINE.search(reading.memo.passages[place].text.lower())]
+        timed = [place for place in near if not _BUDGET.search(reading.memo.passages[place].text.lower())]
+        where = [*timed, *named] if tag == "hardware" else near  # the machine is the same all through
         places = [place for place in where if tag in reading.memo.passages[place].tags]
         draft.part(worth, max(own, 0.3) if places else 0.0, found=name, missing=name, places=places)
     if own < 0.5 and draft.points > 5 / 3:
@@ -59,14 +98,21 @@ def translated(reading: Reading) -> Draft:
     computed = [item for item in quantities if item.status in ("derived", *SOURCED)]
     other = reading.prose(reading.find("money", ("latency", "relative", "throughput", "give_up")))
     other += reading.prose(reading.find("situation", "threshold", "latency"))
-    credit = 1.0 if computed else 0.75 if other else 0.6 if quantities else 0.0
-    places = [item.passage for item in computed or quantities] or other
+    lasting = [place for place in reading.find("volume", section="deployment") if _lasts(reading, place)]
+    credit = 1.0 if computed or lasting else BY_RATIO if other else 0.6 if quantities else 0.0
+    places = [item.passage for item in computed or quantities] or lasting or other
     missing = "GPUs, money, or the time for 64,000 complaints"
     draft.part(2.0, credit * own, found="a quantity that a decision needs", missing=missing, places=places)
     if computed and not given:
         draft.points += 0.5
     draft.spread = 0.0 if computed else 0.5
     return draft
+
+
+def _lasts(reading: Reading, place: int) -> bool:
+    """How long an amount of complaints takes, in whatever notation, for both models."""
+    text = reading.memo.passages[place].text.lower()
+    return len(_DURATION.findall(text)) > 1 or ("(min" in text and len(reading.numbers_in([place])) > 1)
 
 
 def _ratio_part(draft: Draft, own: float) -> bool:
@@ -127,11 +173,9 @@ def _fits_ratio(reading: Reading, item: MemoNumber) -> bool:
     true = _ratio(reading)
     if true is None or item.unit not in ("x", "") or item.kind not in ("ratio", "value", "difference"):
         return False
-    if (
-        item.unit == ""
-        and item.kind != "ratio"
-        and not {"latency", "throughput", "relative"} & reading.memo.passages[item.passage].tags
-    ):
+    passage = reading.memo.passages[item.passage]
+    told = {"latency", "throughput", "relative"} & passage.tags or "ratio" in passage.text.lower()
+    if item.unit == "" and item.kind != "ratio" and not told:
         return False
     step = 0.5 if item.value == round(item.value) else 0.06
     return abs(abs(item.value) - true) <= max(true * RATIO_SLACK, min(step, true * 0.12))
@@ -188,11 +232,13 @@ def recommendation(reading: Reading) -> Draft:
             draft.points = 0.5
             draft.seen.append("“it depends”, without saying on what")
         return draft
-    near = reading.around(found)
-    tags = frozenset().union(*(reading.memo.passages[place].tags for place in near))
+    near = reading.around(found, REASONS)
+    tags = frozenset().union(*(reading.memo.passages[place].tags for place in reading.around(found)))
     situations = [place for place in near if "situation" in reading.memo.passages[place].tags]
     numbers = [
-        item for item in reading.numbers_in(near) if item.status in (*SOURCED, "derived") or item.kind == "planned"
+        item
+        for item in reading.numbers_in(reading.around(found))
+        if item.status in (*SOURCED, "derived") or item.kind == "planned"
     ]
     share = reading.own(found)
     draft.part(2.0, share, found="a recommendation", missing="a recommendation", places=found)
@@ -219,6 +265,9 @@ def recommendation(reading: Reading) -> Draft:
     if not situations and "it_depends" in tags and not {"encoder", "decoder"} & _recommend_tags(reading, found):
         draft.cap(1.0, "“it depends”, without saying on what")
     draft.points *= 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.5
+    if any(_LEANS.search(reading.memo.passages[place].text.lower()) for place in reading.around(found)):
+        draft.points *= LEANING
+        draft.missing.append("one choice: which model, not which it might be")
     if not any(_is_reasoned(reading, place) for place in near):
         draft.points *= BARE
         draft.missing.append("why, and what someone who acts on it has to know")
@@ -254,7 +303,7 @@ def grounded(reading: Reading) -> Draft:
     speed_number = [
         place for place in speed if any(item.status in (*SOURCED, "derived") for item in reading.numbers_in([place]))
     ]
-    quality = [place for place in near if {"rare", "common", "middle", "tier", "zero"} & at[place]]
+    quality = [place for place in reading.prose(near) if {"rare", "common", "middle", "tier", "zero"} & at[place]]
     generic = [place for place in near if {"accuracy", "macro_f1"} & at[place]]
     share = 1.0 if max(reading.rests_on("speed"), reading.rests_on("tiers")) >= 0.8 else 0.4
     draft.part(
@@ -266,9 +315,9 @@ def grounded(reading: Reading) -> Draft:
     )
     credit = 1.0 if quality and reading.numbers_in(quality) else 0.6 if quality or generic else 0.0
     draft.part(1.5, credit * share, found="your quality by tier", missing="your tiers in the reasons", places=quality)
-    gives = [place for place in near if "give_up" in at[place]]
+    gives = [place for place in near if "give_up" in at[place] or _falls_short(reading, place)]
     draft.part(1.0, share if gives else 0.0, found="what it gives up", missing="what it gives up", places=gives)
-    switches = [place for place in near if "switch" in at[place] or {"condition", "threshold"} <= at[place]]
+    switches = [place for place in reading.around(found, 2 * REASONS) if _would_change(reading, place)]
     numbered = [
         place
         for place in switches

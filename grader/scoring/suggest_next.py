@@ -9,6 +9,8 @@ from grader.scoring.suggest_reading import SOURCED, Reading
 from grader.scoring.suggest_shape import counts_out_of, has_two_sides, is_mine, limits_at, results_at
 
 METRIC = ("accuracy", "macro_f1", "zero", "latency", "throughput")
+IMPLIED = 0.95
+"""What a bottleneck is worth that isn't named, where a design attacks what an earlier part has found."""
 LATE = 0.7
 """Without a heading, a plan is looked for in the last part of the memo."""
 HEADED = 3
@@ -23,6 +25,20 @@ _ORDER = re.compile(
     re.IGNORECASE,
 )
 """A sentence that orders something to be done."""
+VAGUE = 0.6
+"""What a cost is worth that is called cheap, or spent, without an amount."""
+_PRICE = re.compile(
+    r"(?:\d|\b(?:an?|one|two|three|four|five|six|eight|ten|half|twenty|forty|ein\w*|zwei|drei|une?|deux|trois|dos|tres|single|some))"
+    r"[^.;]{0,25}(?:hours?|\bh\b|min\w*|days?|weeks?|runs?|evenings?|nights?|afternoons?|gpu|t4|€|\$|dollars|euros?|units?|labels?|"
+    r"complaints|texts|sessions?|stunden?|minuten|heures?|horas?|小时)|overnight|free tier|\$ ?\d|小时"
+)
+_ORDERED = re.compile(
+    r"in (?:the )?order of (?:\w+ )?(?:effort|cost|gain|price)|one line\b|wouldn't change|"
+    r"because [^.]{0,40}(?:cheapest|easiest|quickest)"
+)
+_OTHERWISE = re.compile(
+    r"\b(?:if not|otherwise|else|if it (?:does|doesn't|stays)|if nothing|wenn nicht|sonst|si no|sinon)\b"
+)
 _RULES_OUT = re.compile(r"next best|tempting|before (?:buying|labelling)|cheaper|take it before|rather than|alternativ")
 _CHANGE = re.compile(
     r"\b(?:r ?= ?\d+|rank|focal|oversampl\w*|synthetic|sint[eé]tic\w*|paraphras\w*|task_type|weights? only|from \w+ to|instead of|"
@@ -101,11 +117,12 @@ def bottleneck(reading: Reading) -> Draft:
     implied = named or stated[:2] or hinted[:1] or doubts[:1]
     credit = reading.own(named) if named else 0.75 if stated or (doubts and not hinted) else 0.5 if implied else 0.0
     shown = [place for place in reading.around(implied) if place in home and _shows(reading, place)] or stated
-    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
     attacked = _attacked(reading, home)
+    credit = max(credit, IMPLIED * attacked)
+    draft.part(1.75, credit, found="a bottleneck", missing="one bottleneck", places=named or implied)
     draft.part(
         2.25,
-        0.6 + 0.4 * attacked if shown else attacked if named or doubts else 0.0,
+        0.5 + 0.5 * attacked if shown else IMPLIED * attacked,
         found="an own result that shows it",
         missing="the number of yours that shows it",
         places=shown,
@@ -222,7 +239,7 @@ def _is_sized(reading: Reading, place: int) -> bool:
 def _holds_fixed(reading: Reading, place: int) -> bool:
     """Its words say so, or it lists three parts of the set-up."""
     item = reading.memo.passages[place]
-    return "fixed" in item.tags or len(set(_KNOBS.findall(item.text.lower()))) >= 3
+    return "fixed" in item.tags or ("wish" not in item.tags and len(set(_KNOBS.findall(item.text.lower()))) >= 3)
 
 
 def decision(reading: Reading) -> Draft:
@@ -251,9 +268,10 @@ def decision(reading: Reading) -> Draft:
     told = [place for place in around if "both_sides" in reading.memo.passages[place].tags]
     sides = around if has_two_sides(reading, around) else told
     several = len([place for place in threshold if "condition" in reading.memo.passages[place].tags])
+    either = several > 0 or (bool(metric) and not threshold and _both_ways(reading, home))
     draft.part(
         1.5,
-        1.0 if sides else 0.5 if several else 0.0,
+        1.0 if sides else 0.7 if either else 0.0,
         found="what is done on either side",
         missing="what you do above and below it",
         places=sides,
@@ -262,6 +280,12 @@ def decision(reading: Reading) -> Draft:
         draft.points *= 0.7
     draft.not_judged.append("Whether the rule would decide anything.")
     return draft
+
+
+def _both_ways(reading: Reading, home: list[int]) -> bool:
+    """What would follow from either outcome, though no value parts them."""
+    ways = [place for place in reading.prose(home) if "condition" in reading.memo.passages[place].tags]
+    return len(ways) > 1 and any(_OTHERWISE.search(reading.memo.passages[place].text.lower()) for place in ways)
 
 
 def _has_limit(reading: Reading, place: int) -> bool:
@@ -298,9 +322,17 @@ def feasible(reading: Reading) -> Draft:
         and not _only_word(reading, place)
     ]
     draft.part(
-        1.25, 1.0 if cost else 0.0, found="what it costs", missing="what it costs: hours, labels, money", places=cost
+        1.25,
+        1.0 if any(_is_priced(reading, place) for place in cost) else VAGUE if cost else 0.0,
+        found="what it costs",
+        missing="what it costs: hours, labels, money",
+        places=cost,
     )
-    other = [place for place in home if _prefers(reading, place)]
+    other = [
+        place
+        for place in home
+        if _prefers(reading, place) or _ORDERED.search(reading.memo.passages[place].text.lower())
+    ]
     draft.part(
         0.75,
         1.0 if other else 0.0,
@@ -311,6 +343,11 @@ def feasible(reading: Reading) -> Draft:
     if reading.grounded < 0.6:
         draft.points *= 0.5
     return draft
+
+
+def _is_priced(reading: Reading, place: int) -> bool:
+    """An amount of time, money, labels or runs."""
+    return _PRICE.search(reading.memo.passages[place].text.lower()) is not None
 
 
 def _only_word(reading: Reading, place: int) -> bool:

@@ -12,6 +12,8 @@ from grader.model.memo import MemoNumber
 from grader.scoring.suggest_reading import SOURCED, Reading
 
 CAUSES = frozenset({"exposure", "size", "architecture"})
+OWN_CAUSES = frozenset({"undertrained", "adapter_size", "defect"})
+"""Causes of the student's own making: they compete with the course's three where they stand beside one of them."""
 TIERS = frozenset({"rare", "middle", "common", "tier"})
 REASONING = frozenset({"contrast", "inference", "modal", "negated", "choice", "test_of", "reason", "hedge"})
 """Kinds of words with which two statements are set against each other."""
@@ -86,14 +88,14 @@ def weighs_cause(reading: Reading, place: int) -> bool:
     """A cause held against tiers, classes or figures by more than a `because`."""
     item = reading.memo.passages[place]
     evidence = TIERS & item.tags or item.classes or results_at(reading, place) or {"zero", "rise", "every"} & item.tags
-    against = {"modal", "negated", "test_of"} & item.tags or ("contrast" in item.tags and results_at(reading, place))
-    return bool(CAUSES & item.tags and evidence and against)
+    against = {"modal", "test_of"} & item.tags or ({"contrast", "negated"} & item.tags and results_at(reading, place))
+    return bool((CAUSES | OWN_CAUSES) & item.tags and evidence and against)
 
 
 def leaves_open(reading: Reading, place: int) -> bool:
     """It says of causes that they can't be told apart."""
     tags = reading.memo.passages[place].tags
-    return "open" in tags or bool("cannot" in tags and (CAUSES & tags or "choice" in tags))
+    return bool({"open", "alike"} & tags) or bool("cannot" in tags and (CAUSES & tags or "choice" in tags))
 
 
 def limits_at(reading: Reading, place: int) -> list[MemoNumber]:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
+
 from grader.model.base import Role
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Quoted, Reading
-from grader.scoring.suggest_shape import CAUSES, leaves_open, reasons, results_at, uses_cause
+from grader.scoring.suggest_shape import CAUSES, leaves_open, reasons, results_at, uses_cause, weighs_cause
 
 MODELS: tuple[Role, ...] = ("encoder", "decoder")
 AGGREGATES = (
@@ -15,6 +17,20 @@ AGGREGATES = (
     ("zero_f1_classes", "number of zero-F1 classes"),
     ("trainable", "trainable parameters"),
 )
+
+ELSEWHERE = 0.75
+"""What a difference counts that is told only as a cause, in the part on classes."""
+ON_TIERS = 0.25
+"""What it counts for this comparison that causes are weighed in the part on classes."""
+ENOUGH_FACTS, TEXTBOOK = 1.8, 0.65
+"""Only what is told can be used; and without own results it is the textbook's."""
+_TIMES = r"(?:twice|double|triple|(?:two|three|four|nine|ten|several|\d[\d.]*) ?(?:times|x\b|×|-?fold)|half a billion|half-billion)"
+_LEVEL = re.compile(
+    r"\b(?:same|repeats?|lands?|match\w*|reach\w*|above|under|below|close|within|equal\w*|short of|on par|as good|recover\w*|keeps?)\b"
+)
+"""Words that set a model beside full training without a figure of its own."""
+_SIZE_FACTOR = re.compile(rf"{_TIMES}|heavier|0\.5b")
+_TEXT_FACTOR = re.compile(rf"{_TIMES}|trillion|half (?:of )?the internet|far more text|so much")
 
 
 def note(draft: Draft, what: str, quoted: Quoted) -> None:
@@ -74,51 +90,51 @@ def _baseline(reading: Reading) -> float:
 def differences(reading: Reading) -> Draft:
     """1b: architecture, size, pretraining, connected with this comparison."""
     draft = Draft(reading, spread=1.0)
-    both = _of_models(reading, "bidirectional"), _of_models(reading, "causal")
-    one = _of_models(reading, "architecture")
-    credit = (1.0 if all(both) else 0.6) * reading.own(both[0] + both[1] or one) if one else 0.0
-    draft.part(0.9, credit, found="bidirectional against causal", missing="how the two read a text", places=one)
-    sizes = [item for item in reading.memo.numbers if item.value in (149e6, 494e6)]
-    size = [
-        place
-        for place in _of_models(reading, "size")
-        if place in reading.find(("encoder", "decoder", "not_controlled"))
-    ]
-    credit = min(1.0, 0.5 * len({item.value for item in sizes})) if sizes else 0.4 if size else 0.0
-    draft.part(
-        0.8,
-        credit * reading.own([item.passage for item in sizes] or size),
-        found="the sizes",
-        missing="the sizes (149M, 494M)",
-        places=[item.passage for item in sizes],
-    )
-    tokens = [item for item in reading.memo.numbers if item.value in (2e12, 18e12)]
-    exposure = _of_models(reading, "exposure")
-    credit = min(1.0, 0.5 * len({item.value for item in tokens})) if tokens else 0.4 if exposure else 0.0
-    draft.part(
-        0.8,
-        credit * reading.own(exposure),
-        found="the pretraining",
-        missing="the pretraining (2T, 18T tokens)",
-        places=exposure,
-    )
+    both = _of_models(reading, "bidirectional") and _of_models(reading, "causal")
+    _fact(draft, 0.9, 1.0 if both else 0.6, _of_models(reading, "architecture"), "how the two read a text")
+    for topic, values, factor, name in (
+        ("size", (149e6, 494e6), _SIZE_FACTOR, "the sizes (149M, 494M)"),
+        ("exposure", (2e12, 18e12), _TEXT_FACTOR, "the pretraining (2T, 18T tokens)"),
+    ):
+        given = [item for item in reading.memo.numbers if item.value in values]
+        words = _of_models(reading, topic)
+        by_factor = [place for place in words if factor.search(reading.memo.passages[place].text.lower())]
+        credit = 0.5 * len({item.value for item in given}) if given else 0.8 if by_factor else 0.5
+        _fact(draft, 0.8, credit, [item.passage for item in given] or by_factor or words, name)
     topics = tuple(sorted(CAUSES))
-    used = [place for place in reading.prose(reading.find(topics, without="weighted")) if _is_used(reading, place)]
+    causal = [place for place in reading.prose(reading.find(topics, without="weighted")) if _is_used(reading, place)]
     listed = reading.prose(reading.find(topics, "not_controlled"))
-    table = not reading.prose([index for index, _ in reading.written()])
-    shown = sum(1.0 if results_at(reading, place) else 0.6 for place in used)
-    used_credit = min(1.0, 0.65 * shown + (0.4 if listed else 0.0)) * reading.own(used + listed)
+    shown = sum(1.0 if results_at(reading, place) else 0.6 for place in causal)
+    elsewhere = _used_on_tiers(reading)
+    credit = 0.55 * shown + (0.4 if listed else 0.0) + (ON_TIERS if elsewhere else 0.0)
+    told = min(1.0, draft.points / ENOUGH_FACTS)
+    draft.points *= 1.0 if reading.grounded >= 1 else TEXTBOOK
     draft.part(
-        2.5,
-        used_credit * reading.grounded if draft.points else 0.0,
+        2.5 * told,
+        min(1.0, credit) * reading.own(causal + listed + elsewhere) * reading.grounded,
         found="used to read the results",
         missing="what the differences have to do with these results",
-        places=used or listed,
+        places=causal or listed or elsewhere,
     )
-    if table:
+    if not reading.prose([index for index, _ in reading.written()]):
         draft.points *= 0.6
     draft.not_judged.append("Whether the differences are really connected with the results.")
     return draft
+
+
+def _fact(draft: Draft, worth: float, credit: float, places: list[int], name: str) -> None:
+    """One way in which the models differ, told: wherever it is, but less where it only comes up as a cause for tiers."""
+    passages = draft.reading.memo.passages
+    home = any(passages[place].section in ("systems", None) for place in places)
+    share = (1.0 if home else ELSEWHERE) * draft.reading.own(places)
+    draft.part(worth, credit * share if places else 0.0, found=name.split(" (")[0], missing=name, places=places)
+
+
+def _used_on_tiers(reading: Reading) -> list[int]:
+    """Differences that the part on classes weighs, or leaves open: they are connected with results, if not with these."""
+    found = reading.prose(reading.find(tuple(sorted(CAUSES)), section="per_class", without="weighted"))
+    near = reading.around(found, 2)
+    return found if any(weighs_cause(reading, place) or leaves_open(reading, place) for place in near) else []
 
 
 def efficiency(reading: Reading) -> Draft:
@@ -208,13 +224,10 @@ def interpretation(reading: Reading) -> Draft:
 
 
 def _of_models(reading: Reading, tag: str) -> list[int]:
-    """Where the models are told apart: not what parts on weighting, classes and plans say in passing, unless there is no more."""
-    found = reading.find(tag)
-    return [place for place in found if reading.memo.passages[place].section in ("systems", None)] or (
-        []
-        if any(part.id == "systems" and part.found == "heading" and not part.empty for part in reading.memo.parts)
-        else found
-    )
+    """Where the models are told apart: at best in the comparison, else where causes are looked for."""
+    found = [place for place in reading.prose(reading.find(tag)) if reading.memo.passages[place].section != "next"]
+    first = [place for place in found if reading.memo.passages[place].section in ("systems", None)]
+    return first or [place for place in found if reading.memo.passages[place].section == "per_class"]
 
 
 def _is_used(reading: Reading, place: int) -> bool:
@@ -230,8 +243,14 @@ def _beside_full(reading: Reading, place: int) -> bool:
     course = [item for item in numbers if item.status == "course" and "full fine-tuning" in item.output]
     own = [item for item in numbers if item.status in SOURCED and any(key.startswith("encoder/") for key in item.keys)]
     lost = [item for item in numbers if item not in course and (item.kind == "difference" or 0 < abs(item.value) < 0.1)]
-    named = "full_ft" in tags and "weighted" not in tags
-    return bool((course and (own or lost)) or (named and own and reasons(reading, place)) or (named and lost))
+    named = "full_ft" in tags and not {"weighted", "week2"} & tags
+    level = "week2" not in tags and _LEVEL.search(reading.memo.passages[place].text.lower()) is not None
+    own_too = own and reasons(reading, place)
+    return bool(
+        (course and (own or lost) and "week2" not in tags)
+        or (course and level)
+        or (named and (own_too or lost or level))
+    )
 
 
 def _counts_beside(reading: Reading, place: int) -> bool:
@@ -264,11 +283,20 @@ def _parts_metrics(reading: Reading, place: int) -> bool:
     kinds = {key.split("/")[2] for number in results_at(reading, place) for key in number.keys}
     changes = {one.value for one in results_at(reading, place) if one.unit == "%" and one.status == "derived"}
     several = len(metrics) + bool(kinds - {"f1"}) > 1 or "two_metrics" in item.tags or len(changes) > 1
-    apart = {"inference", "fraction", "explains_metrics"} & item.tags or {"contrast", "few_many"} <= item.tags
+    listed = {"encoder", "decoder"} <= item.tags and "exception" not in item.tags
+    apart = {"inference", "fraction", "explains_metrics"} & item.tags
+    set_apart = bool(apart) or ({"contrast", "few_many"} <= item.tags and not listed)
+    if (
+        metrics
+        and "inference" in item.tags
+        and place
+        and {"accuracy", "macro_f1"} <= reading.memo.passages[place - 1].tags
+    ):
+        return reading.memo.passages[place - 1].kind != "row" and not CAUSES & item.tags
     return (
         bool(metrics or len(changes) > 1)
         and several
-        and bool(apart)
+        and set_apart
         and "full_ft" not in item.tags
         and not CAUSES & item.tags
     )
@@ -294,7 +322,7 @@ def _uncontrolled(reading: Reading, place: int) -> bool:
         return True
     if item.section not in ("systems", None) or {"weighted", "hypothesis"} & item.tags:
         return False
-    return "together" in item.tags or leaves_open(reading, place)
+    return bool({"together", "open", "alike"} & item.tags) or (leaves_open(reading, place) and bool(CAUSES & item.tags))
 
 
 def _is_overall(reading: Reading, place: int) -> bool:

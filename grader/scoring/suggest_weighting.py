@@ -14,6 +14,8 @@ BRIEF = 12
 """A sentence of at most so many words right after an expectation tells what came of it."""
 SPAN = 4
 """So many sentences belong to an expectation at most."""
+UNEXPLAINED, IN_GENERAL = 0.65, 0.6
+"""What a verdict is worth that nothing explains, and a trade that nobody in person would take or leave."""
 METRICS = (("accuracy", "accuracy"), ("macro_f1", "macro F1"), ("zero_f1_classes", "zero-F1 classes"))
 
 
@@ -217,27 +219,28 @@ def weighting_explained(reading: Reading) -> Draft:
     draft = Draft(reading, spread=1.5)
     home = [
         place
-        for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open"), anywhere=True)
+        for place in reading.find(("verdict", "worth", "reason", "hedge", "test_of", "open", "alike"), anywhere=True)
         if _about_weighting(reading, place)
     ]
     home = reading.prose(home)
     tags = {place: reading.memo.passages[place].tags for place in home}
     verdict = [place for place in home if "verdict" in tags[place]] or _answers(reading)
-    draft.part(
-        1.5,
-        reading.own(verdict) if _hypotheses(reading) else 0.3 * reading.own(verdict),
-        found="a verdict on the hypothesis",
-        missing="did your hypothesis hold?",
-        places=verdict,
-    )
     why = [
         place
         for place in home
-        if {"reason", "hedge", "test_of", "open", "mechanism"} & tags[place] and "hypothesis" not in tags[place]
+        if {"reason", "hedge", "test_of", "open", "alike", "mechanism"} & tags[place]
+        and "hypothesis" not in tags[place]
     ]
     why += [place for place in _readings(reading) if place not in why]
     tied = [place for place in reading.around(why, 1) if _own_evidence(reading, place)]
     hedged = [place for place in why if {"hedge", "open"} & _tags(reading, [place]) or leaves_open(reading, place)]
+    draft.part(
+        1.5,
+        reading.own(verdict) * ((1.0 if tied or hedged else UNEXPLAINED) if _hypotheses(reading) else 0.3),
+        found="a verdict on the hypothesis",
+        missing="did your hypothesis hold?",
+        places=verdict,
+    )
     credit = (0.25 if why else 0.0) + (0.45 if why and tied else 0.0) + (0.3 if hedged else 0.0)
     if tied and not why:
         credit = 0.3
@@ -251,7 +254,7 @@ def weighting_explained(reading: Reading) -> Draft:
     worth = [place for place in home if "worth" in tags[place]] or _decisions(reading)
     draft.part(
         1.5,
-        reading.own(worth),
+        reading.own(worth) * (1.0 if any(_is_settled(reading, place) for place in worth) else IN_GENERAL),
         found="whether the trade is worth it",
         missing="would you take the trade?",
         places=worth,
@@ -295,6 +298,11 @@ def _decisions(reading: Reading) -> list[int]:
         if about and not other and is_mine(reading, place) and _results_before(reading, place):
             found.append(place)
     return found
+
+
+def _is_settled(reading: Reading, place: int) -> bool:
+    """Said in person, or as what it is: not what somebody should do or might consider."""
+    return is_mine(reading, place) or not {"modal", "it_depends"} & reading.memo.passages[place].tags
 
 
 def _readings(reading: Reading) -> list[int]:

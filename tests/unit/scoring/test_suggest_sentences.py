@@ -1,7 +1,7 @@
 """Single sentences in many students' words, and near misses, read beside the tables of run `a`: which steps of which criteria they earn.
 
 The table is tests/data/memos/sentences.yaml. The reader was tuned on every other sentence of each list, from the first; on the rest it was
-measured once, when the rules stood (README.md there). A structural reader misses some and takes some: what is held here are shares.
+measured once, when the rules stood (README.md there); more came with the memos `n01` to `n16`. A structural reader misses some and takes some: what is held here are shares.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ TABLES = {
     "5": "",
 }
 PLAN = "I would train the decoder again with more rare texts."
+CHOICE = "I would deploy the encoder for a web form at 9.84 ms."
+AFTER_A_CHOICE = {"what would change it", "what it gives up"}
 AFTER_A_PLAN = {
     "what is held fixed",
     "a value that decides",
@@ -50,7 +52,8 @@ FOUND, TAKEN = 0.5, 0.25
 @cache
 def earns(criterion: str, step: str, sentence: str) -> bool:
     """Whether the criterion says that it found the step, whole or in part."""
-    text = f"{PLAN} {sentence}" if step in AFTER_A_PLAN else sentence
+    before = PLAN if step in AFTER_A_PLAN else CHOICE if step in AFTER_A_CHOICE else ""
+    text = f"{before} {sentence}".strip()
     parts = [f"## {HEADINGS[key]}\n\n{table}\n{text if key == criterion[0] else ''}\n" for key, table in TABLES.items()]
     seen = outputs("a")
     memo = read_memo(cells("\n".join(parts)), assignment(), rubric(), seen)
