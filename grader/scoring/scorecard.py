@@ -133,7 +133,7 @@ def _criterion(
 def valued(score: CriterionScore, step: Decimal) -> CriterionScore:
     """With the middle of its range as points, but only where that says something: null where a person decides."""
     sure = score.kind == "suggested" and score.suggestion is not None and score.suggestion.confidence != "open"
-    known = score.settled or score.low == score.high or sure
+    known = score.settled or sure
     return score.model_copy(update={"points": middle(score, step) if known else None})
 
 

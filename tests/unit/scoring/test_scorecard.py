@@ -64,7 +64,7 @@ def test_where_only_a_reader_can_tell_there_is_a_range_without_a_value_and_sums_
     assert only(found) == ("None", "1", "4", False)
     assert (found.sections[0].points, found.total) == (Decimal("2.5"), Decimal("2.5"))
     nothing = wide.model_copy(update={"low": Decimal(0), "high": Decimal(0)})
-    assert only(card(criterion(), suggestions={"1a": nothing})) == ("0.0", "0", "0", False)
+    assert only(card(criterion(), suggestions={"1a": nothing})) == ("None", "0", "0", False)
 
 
 def test_what_nothing_is_known_of_spans_everything_and_is_not_settled() -> None:
