@@ -120,6 +120,7 @@ def install(session: Session) -> None:
             shell.register_magic_function(_cell(session, original), "cell", name)
     wrap(subprocess, "run", lambda run: _called(session, run))
     wrap(os, "system", lambda system: _of_system(session, system))
+    os.system.__module__ = "os"  # where pickle looks for it: posix still has the original
 
 
 def _cell(session: Session, original: Callable[..., Any]) -> Callable[..., Any]:

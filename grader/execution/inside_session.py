@@ -9,6 +9,7 @@ import functools
 import hashlib
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .inside_imports import ImportHooks
@@ -19,6 +20,7 @@ class Session:
     """One notebook's recording."""
 
     def __init__(self, fd: int, config: dict[str, Any]) -> None:
+        _HOME[0] = str(Path.cwd())
         self.wire = Wire(fd)
         self.config = config
         self.guard = Guard(self.wire)
@@ -79,12 +81,24 @@ def _like(original: Callable[..., Any], make: Callable[[Callable[..., Any]], Cal
     return functools.wraps(original)(make(original))
 
 
+_HOME = [""]
+"""Where the notebook lies."""
+_NOT_OWN = ("site-packages", "dist-packages", "preflight.py")
+
+
 def from_notebook(depth: int = 2) -> bool:
-    """Whether the caller of the function that asks is code of the notebook itself, not of a library."""
+    """Whether the caller of the function that asks is the notebook or a module beside it, not a library."""
     try:
-        return sys._getframe(depth).f_globals.get("__name__") == "__main__"
+        names = sys._getframe(depth).f_globals
     except ValueError:
         return False
+    return names.get("__name__") == "__main__" or _lies_in(_HOME[0], str(names.get("__file__") or ""))
+
+
+@functools.lru_cache(maxsize=4_000)
+def _lies_in(home: str, file: str) -> bool:
+    path = Path(file)
+    return bool(home) and path.is_relative_to(home) and not set(_NOT_OWN) & set(path.parts)
 
 
 def short_dtype(dtype: Any) -> str:

@@ -14,9 +14,7 @@ import lxml.html
 
 from grader.observing.recorded_values import whole
 
-ROWS = 700
-COLUMNS = 60
-CELL_CHARS = 300
+ROWS, COLUMNS, CELL_CHARS = 700, 60, 300
 
 _BARS = re.compile(r"[|│┃║]")
 _RULE = re.compile(r"^[\s\-=+|:─━═╌┄┼┿╇╋╪┬┴├┤┌┐└┘╭╮╰╯│┃║╒╕╘╛╞╡╤╧┡┩╔╗╚╝╠╣╦╩╬┏┓┗┛┳┻*_~]+$")
@@ -161,7 +159,7 @@ class _Cell:
 
 def _aligned(lines: list[str], start: int) -> tuple[Grid | None, int]:
     """A table whose cells are told apart by runs of blanks: pandas, classification_report, padded f-strings."""
-    head = _head(lines[start])
+    head = _by_words(_head(lines[start]), lines[start + 1 : start + 4])
     if not head:
         return None, start
     if _is_series(head, lines, start):
@@ -193,6 +191,14 @@ def _aligned(lines: list[str], start: int) -> tuple[Grid | None, int]:
     header = ("", *(f"{above} {cell.text}".strip() for above, cell in zip(upper, head, strict=True)))
     grid = _grid(header, rows, quotes, wraps=wraps)
     return (grid, after) if grid else (None, start)
+
+
+def _by_words(head: list[_Cell], below: list[str]) -> list[_Cell]:
+    """Narrow columns have one blank between their labels: as many words as the first row below has numbers are as many labels."""
+    found = ((cell.start, word) for cell in head for word in re.finditer(r"\S+", cell.text))
+    words = [_Cell(word[0], start + word.start(), start + word.end()) for start, word in found]
+    counts = (sum(bool(whole(cell.text)) for cell in _split_numbers(_cells(line))) for line in below)
+    return words if len(words) == next(filter(None, counts), 0) > len(head) else head
 
 
 def _is_series(head: list[_Cell], lines: list[str], start: int) -> bool:
@@ -289,9 +295,8 @@ def _row(line: str, head: list[_Cell]) -> tuple[str, ...] | None:
     if len(cells) == len(head):
         first_is_label = not whole(cells[0].text) or cells[-1].end - head[-1].end < 12
         return ("", *(cell.text for cell in cells)) if first_is_label else None
-    if len(cells) == len(head) + 1:
-        return tuple(cell.text for cell in cells)
-    return _by_place(cells, head) if len(cells) < len(head) else None
+    fits = tuple(cell.text for cell in cells) if len(cells) == len(head) + 1 else None
+    return _by_place(cells, head) if len(cells) < len(head) else fits
 
 
 def _by_place(cells: list[_Cell], head: list[_Cell]) -> tuple[str, ...] | None:
@@ -381,8 +386,7 @@ def _html_grid(rows: list[list[tuple[str, bool]]]) -> Grid | None:
 
 
 def _columns(rows: list[list[tuple[str, bool]]], width: int) -> list[list[str]]:
-    texts = [[text for text, _ in row] for row in rows]
-    padded = [[""] * (width - len(row)) + row for row in texts]
+    padded = [[""] * (width - len(row)) + [text for text, _ in row] for row in rows]
     return [[row[column] for row in padded] for column in range(width)]
 
 

@@ -14,7 +14,7 @@ import pytest
 from grader.execution.compat_cuda import _losses
 from grader.execution.inside_feeding import padding
 from grader.execution.inside_imports import ImportHooks
-from grader.execution.inside_session import Session, wrap
+from grader.execution.inside_session import Session, from_notebook, wrap
 from grader.execution.inside_wire import LINE_BYTES, Guard, Wire
 
 
@@ -155,6 +155,29 @@ def test_a_wrapped_function_keeps_name_and_signature():
         "Words.",
         "(self, a, *, b=1)",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "own"),
+    [
+        ("__main__", None, True),
+        ("helpers", "helpers.py", True),
+        ("helpers", "src/week3/helpers.py", True),
+        ("preflight", "preflight.py", False),
+        ("torch", "venv/lib/python3/site-packages/torch/__init__.py", False),
+        ("json", "/usr/lib/python3/json/__init__.py", False),
+        ("odd", None, False),
+    ],
+)
+def test_the_notebook_s_own_code_is_told_from_a_library_s(name, file, own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    read, write = os.pipe()
+    Session(write, {})
+    names = {"__name__": name, "__file__": file and str(tmp_path / file), "asked": lambda: from_notebook()}
+    exec("answer = asked()", names)
+    os.close(write)
+    os.close(read)
+    assert names["answer"] is own
 
 
 def test_each_use_of_a_shim_is_told_once():

@@ -76,6 +76,18 @@ def test_an_average_that_is_asked_for_is_no_score_by_class() -> None:
     assert shown(TierTable, code(averaged), code("show()", output)) == []
 
 
+def test_narrow_columns_under_two_rows_of_labels_are_told_apart() -> None:
+    output = (
+        "                     encoder                     decoder                 \n"
+        "                        mean <lambda_0> size        mean <lambda_0> size\n"
+        "tier                                                                     \n"
+        "common: 500 or more     0.472          0   28       0.492          0   28\n"
+        "rare: fewer than 28     0.012         28   29       0.059         27   29\n"
+    )
+    (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
+    assert (table.models, len(table.tiers)) == (("decoder", "encoder"), 2)
+
+
 def test_a_breakdown_with_decimal_commas_is_found() -> None:
     output = "                Klassen  Encoder  Decoder\nselten (4–27)        29    0,012    0,060\nhäufig (ab 500)      28    0,468    0,492\n"
     (table,) = shown(TierTable, code(F1_BY_CLASS), code("show()", output))
