@@ -17,7 +17,7 @@ from grader.observing.memo_text import Line, label_of
 from grader.observing.memo_words import normal
 
 MEMO_TITLE = re.compile(
-    r"\b(?:memo|report|write-?up|homework questions?|bericht|informe|rapport|备忘录|报告)\b|备忘录|报告"
+    r"\b(?:m[eé]mo|memorandum|memorando|report|write-?up|homework questions?|bericht|informe|rapport|relat[oó]rio)\b|备忘录|报告"
 )
 _PROMPT = re.compile(
     r"(?:write|type|put|enter|insert|add|your|double-?click|replace|edit) .{0,40}\b(?:here|this (?:cell|text|line)|"

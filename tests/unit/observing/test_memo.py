@@ -146,6 +146,18 @@ def test_lab_headings_do_not_steal_the_memos() -> None:
     assert homes(memo)[sentences(DEPLOYMENT)[0]] == "deployment"
 
 
+@pytest.mark.parametrize(
+    "title", ["Part C: memo", "Partie C : mémo", "Relatório", "Informe", "Bericht", "第三部分：报告"]
+)
+def test_bold_headings_count_where_the_labs_own_headings_name_the_same_things(title: str) -> None:
+    lab = "## Latence\n\nOn mesure 32 textes.\n\n<!-- cell -->\n\n## Poids des classes\n\n"
+    memo = f"# {title}\n\n**Analyse par classe**\n\n" + "Le gain se trouve dans les classes rares, 0.059 de F1. " * 3
+    memo += "\n\n**Latence et déploiement**\n\nPour le tri de nuit je prendrais le décodeur, 27 ms par texte."
+    seen = read_memo(cells(f"{lab}<!-- cell -->\n\n{memo}"), assignment(), rubric(), Observations())
+    told = {item.section for item in seen.passages if item.memo and item.kind == "prose"}
+    assert told == {"per_class", "deployment"}
+
+
 def test_prompts_and_placeholders_are_not_the_students_text() -> None:
     memo = read(
         cells(
