@@ -136,13 +136,14 @@ def _written(passages: list[Passage]) -> bool:
 
 
 def _by_content(section: str, passages: tuple[Passage, ...], headed: frozenset[str]) -> Passage | None:
-    """The first sentence on it. Under another section's own heading one sentence is a mention; a part has some more."""
+    """The first sentence on it. Under another section's own heading it takes some, and such as only this section has."""
     asks = _CONTENT.get(section)
     if asks is None:
         return None
     found = [item for item in passages if item.kind != "heading" and item.memo and asks(item)]
     free = [item for item in found if item.section not in headed - {section}]
-    return free[0] if free else found[0] if len(found) >= PART else None
+    told = [item for item in found if section not in _TOLD or _TOLD[section](item)]
+    return free[0] if free else told[0] if len(told) >= PART else None
 
 
 def _stands_alone(section: str, passages: tuple[Passage, ...]) -> bool:
@@ -176,6 +177,10 @@ def _weighting(item: Passage) -> bool:
         return True
     if "week2" in item.tags and _numeric(item) and "weighted" not in item.tags:
         return {"macro_f1", "accuracy", "zero"} & item.tags != frozenset() or "encoder" in item.tags
+    return _weighting_told(item)
+
+
+def _weighting_told(item: Passage) -> bool:
     return (
         "weighted" in item.tags
         and (_numeric(item) or bool({"hypothesis", "verdict"} & item.tags))
@@ -207,12 +212,12 @@ def _next(item: Passage) -> bool:
         return False
     if {"fixed", "knob"} <= item.tags and {"experiment", "plan"} & item.tags:
         return True
-    rule = {"threshold", "both_sides"} <= item.tags
-    return (
-        "bottleneck" in item.tags
-        or rule
-        or ("experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags))
-    )
+    experiment = "experiment" in item.tags and bool({"fixed", "threshold", "wish", "expectation"} & item.tags)
+    return experiment or _next_told(item)
+
+
+def _next_told(item: Passage) -> bool:
+    return "bottleneck" in item.tags or {"threshold", "both_sides"} <= item.tags
 
 
 def _numeric(item: Passage) -> bool:
@@ -226,3 +231,4 @@ _CONTENT: dict[str, Callable[[Passage], bool]] = {
     "deployment": _deployment,
     "next": _next,
 }
+_TOLD: dict[str, Callable[[Passage], bool]] = {"weighting": _weighting_told, "next": _next_told}
