@@ -49,10 +49,10 @@ def load_dtype(case: Case, options: Options) -> Finding:
         )
     answers = [_one(case, options, load) for load in found]
     verdicts = {item.verdict for item in answers}
-    if len(verdicts) > 1 and not any(load.trained is not False for load in found):
+    if verdicts != {"passed"} and not any(load.trained is not False or _goes_on_to_train(case, load) for load in found):
         return not_assessed(
             f"We could not see in which type the {name(case)} that you train is loaded. {FIX}",
-            "Loads differ and none of them was trained: " + "; ".join(item.staff_text for item in answers),
+            "No training of what is loaded was seen: " + "; ".join(item.staff_text for item in answers),
         )
     if len(verdicts) == 1:
         return answers[-1]
@@ -60,6 +60,15 @@ def load_dtype(case: Case, options: Options) -> Finding:
         return _mixed(case, answers)
     order = ("failed", "not_assessed", "partial", "passed")
     return min(answers, key=lambda item: order.index(item.verdict))
+
+
+def _goes_on_to_train(case: Case, load: Loaded) -> bool:
+    """The run did not get to training, and the code, followed, trains what it loads like this."""
+    written = case.seen.of(Loaded, model=case.line.model, source="source")
+    return any(
+        item.trained is not False and item.dtype_given == load.dtype_given and item.dtype in (None, load.dtype)
+        for item in written
+    )
 
 
 def _mixed(case: Case, answers: list[Finding]) -> Finding:

@@ -40,7 +40,17 @@ def environment(**known):
         ([loaded("float32", run="plain"), loaded("bfloat16", run="weighted")], "partial"),
         ([loaded("bfloat16", run="plain"), loaded("bfloat16", run="weighted")], "failed"),
         ([loaded("bfloat16", trained=False), loaded("float32", trained=False)], "not_assessed"),
-        ([loaded("bfloat16", trained=False), loaded("bfloat16", trained=False)], "failed"),
+        ([loaded("bfloat16", trained=False), loaded("bfloat16", trained=False)], "not_assessed"),
+        ([loaded("bfloat16", trained=False), loaded("bfloat16", where=CODE, trained=False)], "not_assessed"),
+        ([loaded("bfloat16", trained=False), loaded("bfloat16", where=CODE, trained=True)], "failed"),
+        (
+            [
+                loaded("bfloat16", given=False, trained=False),
+                loaded(None, given=False, where=CODE, trained=True),
+                environment(transformers="5.0.0"),
+            ],
+            "failed",
+        ),
         ([loaded("float32", trained=False)], "passed"),
         (
             [
