@@ -200,7 +200,7 @@ def _clock(original: Callable[..., Any], read: Callable[[FrameType], Any]) -> Ca
 
 
 def _ends(frame: FrameType) -> bool:
-    """Something is taken off the clock's time where it is read: `time.time() - start`."""
+    """Something is taken off the clock's time where it is read: `clock() - start`."""
     place = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None), (None,) * 4)
     _, line, _, column = place
     if line is None or column is None:
