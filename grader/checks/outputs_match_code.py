@@ -30,6 +30,7 @@ EPOCH_SLACK = 0.05
 _PROGRESS = re.compile(r"'epoch'|\bepoch[ =:]*\d+\b.*\bloss\b", re.IGNORECASE)
 """A line of training's own log."""
 _CHANGES_TRAINING = ("requires_grad", "add_weighted_adapter", "resize_token_embeddings", "unfreeze", "freeze(")
+_WRAPS = re.compile(r"\b(?:get_peft_model|PeftModel\w*)\s*\(")
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,16 @@ def _possible(case: Case, role: Role) -> set[int] | None:
     configs = _configs(case, role)
     if facts is None or not facts.parameters or not configs or _other_labels(case):
         return None
+    if not _wraps_with_peft(case):  # `add_adapter` leaves the head as it was, whatever the task type says
+        configs += [{**config, "task_type": None, "modules_to_save": None} for config in configs]
     counts = [count_config(facts, config) for config in configs]
     return {item.trainable for item in counts if item} if all(counts) else None
+
+
+def _wraps_with_peft(case: Case) -> bool:
+    """The call that puts the adapter on is there, and it is not transformers' own."""
+    code = "\n".join(source_of(cell) for cell in cells(case))
+    return _WRAPS.search(code) is not None and "add_adapter" not in code
 
 
 def _configs(case: Case, role: Role) -> list[dict[str, Any]]:

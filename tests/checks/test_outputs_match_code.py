@@ -81,6 +81,17 @@ def test_a_wrapper_that_adds_no_head_explains_a_count_without_it() -> None:
     assert answer(code(plain, LINE.format(count=2_263_936), count=1)).verdict == "failed"
 
 
+@pytest.mark.parametrize(
+    ("call", "verdict"),
+    [("Experiment(dec, ", "passed"), ("dec.add_adapter(", "passed"), ("get_peft_model(dec, ", "failed")],
+)
+def test_a_count_without_the_head_is_possible_where_the_call_is_missing_or_transformers_own(
+    call: str, verdict: str
+) -> None:
+    told = LOAD.format(r=16, targets=QKVO).replace("dec = get_peft_model(dec, ", f"run = {call}")
+    assert answer(code(told, LINE.format(count=2_162_688), count=1)).verdict == verdict
+
+
 def test_what_the_dry_runs_stand_in_trains_is_no_contradiction() -> None:
     shown = case(code(LOAD.format(r=16, targets=QKVO), "decoder trainable parameters: 58,016\n", count=1))
     assert outputs_match_code(shown, CheckOptions()).verdict == "failed"
