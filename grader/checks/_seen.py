@@ -123,15 +123,15 @@ def _worked(case: Case, index: int) -> bool:
 def loads(case: Case) -> tuple[Loaded, ...]:
     """Loads of the models that train: as the dry run saw them, else as the code has them, else as printed.
 
-    What is loaded and never trained (a first try, a model loaded again) counts only where nothing else is known, and of a dry
-    run that got to no training only where all its loads are alike.
+    What is loaded and never trained (a first try, a model loaded again) counts only where nothing else is known. Where the dry
+    run got to no training, the code is followed from the load on: a cast may stand in between.
     """
     seen = dry(case, Loaded)
     written = case.seen.of(Loaded, model=case.line.model, source="source")
     training = tuple(item for item in written if item.trained is not False)
     printed = case.seen.of(Loaded, model=case.line.model, source="recorded")
-    if len({(item.dtype, item.dtype_given) for item in seen}) > 1 and not any(item.trained for item in seen):
-        return tuple(item for item in training if item.trained) or seen
+    if not any(item.trained is not False for item in seen):
+        return tuple(item for item in training if item.trained) or seen or training or printed or written
     return seen or training or printed or written
 
 

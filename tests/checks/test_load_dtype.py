@@ -54,6 +54,14 @@ def environment(**known):
         ([loaded("float32", trained=False)], "passed"),
         (
             [
+                loaded("bfloat16", given=False, trained=False),
+                loaded(None, given=False, where=CODE, trained=True, cast="float32"),
+                environment(gpu="Tesla T4", transformers="5.2.0"),
+            ],
+            "passed",
+        ),
+        (
+            [
                 loaded("bfloat16", trained=False),
                 loaded("float32", trained=False),
                 loaded("float32", where=CODE, trained=True),
