@@ -279,16 +279,18 @@ def _ambiguous(case: Case, count: Count) -> str:
     assert case.facts is not None
     own = _words(count)
     others = [item.words() for item in explain(case.facts, count.trainable) if set(item.targets) != set(count.targets)]
-    if not others:
-        return ""
-    return f"({count.trainable:,} is also what {', and '.join(others[:3])} gives; your code says {own}.) "
+    return (
+        ""
+        if not others
+        else f"({count.trainable:,} is also what {', and '.join(others[:3])} gives; your code says {own}.) "
+    )
 
 
 def _gives(case: Case, number: int, count: Count) -> str:
     """`1,182,592 is what r=8 on q,k,v,o gives, and r=16 on q,v; your code says r=16 on q,k,v,o.`"""
     assert case.facts is not None
-    known = [item.words() for item in explain(case.facts, number)][:3]
-    return f"{number:,} is what {', and '.join(known)} gives; your code says {_words(count)}." if known else ""
+    known = ", and ".join([item.words() for item in explain(case.facts, number)][:3])
+    return known and f"{number:,} is what {known} gives; your code says {_words(count)}."
 
 
 def _described(count: Count | None) -> str:

@@ -1,7 +1,4 @@
-"""Tables in outputs as grids of text, whatever they were printed with: DataFrames, Markdown, box drawing, aligned columns.
-
-It says where the rows and columns are, not what they mean.
-"""
+"""Tables in outputs as grids of text: where rows and columns are (DataFrames, Markdown, box drawing, aligned), not what they mean."""
 
 from __future__ import annotations
 

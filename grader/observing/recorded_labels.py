@@ -39,7 +39,6 @@ _WEIGHTED_AVERAGE = re.compile(r"\bweighted (?:avg|average|mean)\b|\b(?:avg|aver
 _WEIGHTED_SCORE = re.compile(
     r"\bweighted (?:f ?1|f score|precision|recall)\b|\b(?:f ?1|precision|recall)(?: score)? weighted\b"
 )
-_MODEL_THEN_WEIGHTED = re.compile(r"\b(?:encoder|decoder|enc|dec|qwen\S*|modernbert|lora) weighted\b")
 _PLAIN = re.compile(
     r"\b(?:unweighted|non ?weighted|no (?:class )?weight\w*|without (?:class )?weight\w*|w o (?:class )?weight\w*|plain|vanilla|"
     r"not weighted|uniform(?: loss)?|standard (?:ce|loss|cross entropy))\b"

@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 import waitress
 
 from grader.errors import MachineError
-from grader.ledger import Access
-from grader.model.decision import TaRole
 from grader.review.app import Options, create_app
 from grader.review.desk import Desk
 
@@ -60,11 +58,6 @@ def serve(desk: Desk, serving: Serving, ready: Callable[[str], None]) -> None:
 def link(base: str, secret: str) -> str:
     """The secret stands in the fragment: no server, proxy or log sees it."""
     return f"{base.rstrip('/')}/enter#{secret}"
-
-
-def personal_link(desk: Desk, name: str, role: TaRole, *, by: str, base: str) -> str:
-    """A TA's own link."""
-    return link(base, Access(desk.ledger).grant(name, role, by=by))
 
 
 def _listen(serving: Serving) -> socket.socket:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from grader.model.observation import Number
 from grader.scoring.suggest_draft import Draft
 from grader.scoring.suggest_reading import SOURCED, Reading
 from grader.scoring.suggest_shape import is_mine, leaves_open, quotes, reasons, results_at
@@ -329,8 +328,3 @@ def _own_evidence(reading: Reading, place: int) -> bool:
         item.status in SOURCED and any(key.split("/")[2] == "f1" for key in item.keys)
         for item in reading.numbers_in([place])
     )
-
-
-def has_weighted_output(numbers: tuple[Number, ...]) -> bool:
-    """Whether the outputs hold a weighted run at all."""
-    return any(item.run == "weighted" for item in numbers)
