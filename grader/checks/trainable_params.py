@@ -279,11 +279,8 @@ def _ambiguous(case: Case, count: Count) -> str:
     assert case.facts is not None
     own = _words(count)
     others = [item.words() for item in explain(case.facts, count.trainable) if set(item.targets) != set(count.targets)]
-    return (
-        ""
-        if not others
-        else f"({count.trainable:,} is also what {', and '.join(others[:3])} gives; your code says {own}.) "
-    )
+    also = ", and ".join(others[:3])
+    return also and f"({count.trainable:,} is also what {also} gives; your code says {own}.) "
 
 
 def _gives(case: Case, number: int, count: Count) -> str:
