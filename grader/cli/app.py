@@ -47,7 +47,9 @@ def main(arguments: list[str] | None = None) -> None:
         import_module(f"grader.cli.{module}")  # adds its commands to the app
     try:
         code = app.main(args=arguments, prog_name="grader", standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort as abort:
+        if isinstance(abort.__cause__, EOFError):  # an input that ended too soon: our trouble, nobody stopped anything
+            raise abort.__cause__ from None
         err.print("stopped; what was done is kept: run the same command again to go on")
         sys.exit(130)
     except click.ClickException as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
+from grader.errors import MachineError
 from grader.execution.worker import end_with
 
 ItemT = TypeVar("ItemT")
@@ -18,23 +19,41 @@ FEW = 8
 
 
 def in_parallel(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], *, jobs: int) -> Iterator[ResultT]:
-    """Results in the order of `items`. Forked, so that neither function nor items are copied; where a system can't fork, in turn."""
+    """Results in the order of `items`. Forked, so that neither function nor items are copied; where a system can't fork, in turn.
+
+    Raises what the function raised, and MachineError where a process was killed twice at the same item.
+    """
     if jobs < 2 or len(items) < FEW or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(function, items)
         return
-    context = multiprocessing.get_context("fork")
-    readers = []
-    for number in range(jobs):
-        reader, writer = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(function, items[number::jobs], writer, os.getpid()), daemon=True)
-        process.start()
-        writer.close()
-        readers.append(reader)
+    readers = [_start(function, items[number::jobs]) for number in range(jobs)]
     for index in range(len(items)):
-        answer = readers[index % jobs].recv()
+        try:
+            answer = readers[index % jobs].recv()
+        except (EOFError, OSError):  # the process was killed, as a system short of memory does: another one goes on
+            readers[index % jobs] = _start(function, items[index::jobs])
+            answer = _second(readers[index % jobs])
         if isinstance(answer, BaseException):
             raise answer
         yield answer
+
+
+def _start(function: Callable[[ItemT], ResultT], items: Sequence[ItemT]) -> Connection:
+    context = multiprocessing.get_context("fork")
+    reader, writer = context.Pipe(duplex=False)
+    context.Process(target=_work, args=(function, items, writer, os.getpid()), daemon=True).start()
+    writer.close()
+    return reader
+
+
+def _second(reader: Connection) -> object:
+    try:
+        return reader.recv()
+    except (EOFError, OSError) as error:
+        raise MachineError(
+            "a process of the grader was ended from outside, twice at the same submission",
+            todo="see whether this machine runs out of memory; run the same command again with --jobs 1: it goes on where it was",
+        ) from error
 
 
 def _work(function: Callable[[ItemT], ResultT], items: Sequence[ItemT], writer: Connection, parent: int) -> None:
