@@ -2,7 +2,7 @@
 
     python -m tests.integration.killing 100 [SEED]
 
-Every round grades a new folder of a small class that is really executed; the grader, now and then one of its processes, gets a
+Every round grades a new folder of a small class that is really executed; the grader, often one of its processes, gets a
 SIGKILL after a random time, and the same command is run again. Prints one JSON object.
 """
 
@@ -176,7 +176,7 @@ def _kill(process: subprocess.Popen[bytes], report: Report, chance: random.Rando
         process.wait(chance.uniform(0.2, 1.0) * report.lasts)
         # It ended first: the run that was timed was on a busier machine. Not at once: a resumed run is shorter than a whole one.
         report.lasts = max(0.7 * report.lasts, time.monotonic() - began)
-    victims = _family(process.pid) if chance.random() < 0.2 else []
+    victims = _family(process.pid) if chance.random() < 0.4 else []
     victim = chance.choice(victims) if victims else process.pid
     if process.poll() is None:
         report.kills += 1
