@@ -1,5 +1,4 @@
-"""Do the memo's numbers agree with the notebook's own outputs? A contradiction is shown with both numbers; nobody "
-"is accused."""
+"""Do the memo's numbers agree with the notebook's own outputs? A contradiction is shown with both numbers; nobody is accused."""
 
 from __future__ import annotations
 
@@ -59,8 +58,7 @@ def memo_numbers(case: Case, options: Options) -> Finding:
 
 
 def _unsourced(item: MemoNumber, memo: Memo) -> bool:
-    """A result figure, written as one, that no output holds and that isn't about another week, a plan or a "
-    "condition."""
+    """A result figure, written as one, that no output holds and that isn't about another week, a plan or a condition."""
     if item.status != "unsourced" or item.kind != "value" or item.metric not in METRICS or item.model is None:
         return False
     precise = any(sign in item.text for sign in ".,") or item.unit in ("%", "ms")

@@ -31,8 +31,7 @@ MAX_OUTPUTS = 2_500
 LOOSE = 1.05
 """Units of the last written digit that count as rounding (or cutting) rather than as another number."""
 ELASTIC = {"trainable": 0.1, "latency_ms": 0.05, "throughput": 0.05}
-"""Relative difference below which these are not called contradictory: they are printed in several ways, or vary by "
-  "run."""
+"""Relative difference below which these are not called contradictory: they are printed in several ways, or vary by run."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,7 @@ class Tracer:
         return self._contradiction(figure, subject) or Match("unsourced")
 
     def complete(self, found: list[MemoNumber]) -> Iterator[MemoNumber]:
-        """A passage's numbers, with whole numbers settled that follow accuracy and F1 without a word (`0.593, "
-        "0.278 and 29`)."""
+        """A passage's numbers, with whole numbers settled that follow accuracy and F1 without a word: `0.593, 0.278 and 29`."""
         homes = {
             tuple(key.split("/")[:2])
             for item in found
@@ -130,8 +128,7 @@ class Tracer:
             )
 
     def _weeks(self, found: list[MemoNumber]) -> dict[MemoNumber, str]:
-        """Figures of earlier weeks that stand together: then none of them is an own result that happens to round "
-        "to it."""
+        """Figures of earlier weeks that stand together: then none of them is an own result that happens to round to it."""
         about = {(item.value, item.unit): item.about for item in self.course if item.baseline}
         mine = {
             item: about[(item.value, item.unit)]
@@ -265,15 +262,17 @@ def _same_thing(subject: Subject, item: Number) -> bool:
 
 
 def _comparable(figure: Figure, item: Number) -> bool:
-    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, not "
-    "a result."""
-    reach = 10.0 if item.metric in ("trainable", "zero_f1_classes") else 3.0
-    return any(form > 0 and 1 / reach < figure.value / form < reach for form in _forms(figure, item))
+    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, no result."""
+    whole = item.metric in ("trainable", "zero_f1_classes")
+    least = 1 / 10 if whole else 1 / 3
+    most = 10.0 if whole or (_is_share(figure) and not figure.signed) else 3.0
+    return any(form > 0 and least < figure.value / form < most for form in _forms(figure, item))
 
 
 def _close(figure: Figure, item: Number) -> bool:
     step = figure.scale * 10.0**-figure.decimals * LOOSE
-    slack = ELASTIC.get(item.metric or "", 0.006)
+    unnamed = item.metric is None and _is_share(figure)  # of many shares without a name, one is always about as large
+    slack = 0.0 if unnamed else ELASTIC.get(item.metric or "", 0.006)
     return any(abs(figure.value - form) <= max(step, abs(form) * slack) for form in _forms(figure, item))
 
 

@@ -1,5 +1,4 @@
-"""Numbers in memos: value and unit as written, and what the outputs say to them. A false contradiction is as bad "
-"as a false failed."""
+"""Numbers in memos: value and unit as written, and what the outputs say to them. A false contradiction is as bad as a false failed."""
 
 from __future__ import annotations
 
@@ -154,6 +153,27 @@ def test_an_output_that_fits_under_another_name_prevents_a_contradiction() -> No
     text = "The decoder reaches an accuracy of 0.6212."
     assert ("0.6212", "contradicts") in statuses(text, seen)
     assert ("0.6212", "contradicts") not in statuses(text, Observations(items=(*seen.items, unnamed)))
+
+
+def test_an_unnamed_output_of_about_that_size_does_not_prevent_it() -> None:
+    near = Number(source="recorded", value=0.6231, text="0.6231")
+    seen = Observations(items=(*outputs("a").items, near))
+    assert ("0.6212", "contradicts") in statuses("The decoder reaches an accuracy of 0.6212.", seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "contradicted"),
+    [
+        ("The decoder reaches a macro F1 of 0.225.", True),
+        ("The decoder reaches a macro F1 of 0.072.", True),
+        ("The decoder's macro F1 rises by 0.225.", False),
+        ("The decoder's macro F1 is +0.225.", False),
+    ],
+)
+def test_a_figure_several_times_as_large_contradicts_and_a_change_does_not(text: str, contradicted: bool) -> None:
+    low = Number(source="recorded", model="decoder", metric="macro_f1", value=0.0607, text="0.0607")
+    found = [status for _, status in statuses(text, Observations(items=(low,)))]
+    assert ("contradicts" in found) is contradicted
 
 
 def test_outputs_of_the_dry_run_are_no_source() -> None:
