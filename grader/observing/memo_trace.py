@@ -6,6 +6,7 @@ exactly that figure, and no other output, derived value or course figure to fit:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -262,11 +263,13 @@ def _same_thing(subject: Subject, item: Number) -> bool:
 
 
 def _comparable(figure: Figure, item: Number) -> bool:
-    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, no result."""
-    whole = item.metric in ("trainable", "zero_f1_classes")
-    least = 1 / 10 if whole else 1 / 3
-    most = 10.0 if whole or (_is_share(figure) and not figure.signed) else 3.0
-    return any(form > 0 and least < figure.value / form < most for form in _forms(figure, item))
+    """Of the same order, so that it is the same kind of statement: 6 % beside an accuracy of 0.58 is a change, no result.
+
+    A share without a sign is no change where it is larger than what would have changed.
+    """
+    reach = 10.0 if item.metric in ("trainable", "zero_f1_classes") else 3.0
+    most = math.inf if _is_share(figure) and not figure.signed else reach
+    return any(form > 0 and 1 / reach < figure.value / form < most for form in _forms(figure, item))
 
 
 def _close(figure: Figure, item: Number) -> bool:

@@ -165,6 +165,7 @@ def test_an_unnamed_output_of_about_that_size_does_not_prevent_it() -> None:
     ("text", "contradicted"),
     [
         ("The decoder reaches a macro F1 of 0.225.", True),
+        ("The decoder reaches a macro F1 of 0.911.", True),
         ("The decoder reaches a macro F1 of 0.072.", True),
         ("The decoder's macro F1 rises by 0.225.", False),
         ("The decoder's macro F1 is +0.225.", False),
